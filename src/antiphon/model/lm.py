@@ -1,0 +1,115 @@
+"""The language model: a Qwen2 decoder whose cache is passed in and handed back.
+
+Pre-norm RMSNorm, grouped-query attention with biased q, k and v, rotary positions, SwiGLU. Source: Qwen2.5 as
+Step-Audio 2 mini uses it. Parameter names are the released ones.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from antiphon.config import DecoderConfig
+from antiphon.nn.attention import KVState, attend, causal_mask, init_kv
+from antiphon.nn.mlp import GatedMLP
+from antiphon.nn.norm import RMSNorm
+from antiphon.nn.rope import rotate, rotation
+
+Rotation = tuple[Tensor, Tensor]
+
+
+class DecoderAttention(nn.Module):
+    """Grouped-query attention over the cache, or over the input alone when there is none."""
+
+    def __init__(self, config: DecoderConfig, layer: int) -> None:
+        super().__init__()
+        self.layer, self.head_dim = layer, config.head_dim
+        kv_width = config.num_kv_heads * config.head_dim
+        self.q_proj = nn.Linear(config.width, config.num_heads * config.head_dim)
+        self.k_proj = nn.Linear(config.width, kv_width)
+        self.v_proj = nn.Linear(config.width, kv_width)
+        self.o_proj = nn.Linear(config.num_heads * config.head_dim, config.width, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "b t d"], turn: Rotation, mask: Bool[Tensor, "..."], state: KVState | None
+    ) -> Float[Tensor, "b t d"]:
+        """Appends to `state` in place; its length is advanced once, by the decoder."""
+        q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
+        q, k = rotate(q, *turn), rotate(k, *turn)
+        if state is not None:
+            k, v = state.append(self.layer, k, v)
+        y: Tensor = self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))  # b h t d/h -> b t d
+        return y
+
+
+class DecoderLayer(nn.Module):
+    """One pre-norm layer."""
+
+    def __init__(self, config: DecoderConfig, layer: int) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.width, config.eps)
+        self.self_attn = DecoderAttention(config, layer)
+        self.post_attention_layernorm = RMSNorm(config.width, config.eps)
+        self.mlp = GatedMLP(config.width, config.hidden)
+
+    def forward(
+        self, x: Float[Tensor, "b t d"], turn: Rotation, mask: Bool[Tensor, "..."], state: KVState | None
+    ) -> Float[Tensor, "b t d"]:
+        """Same shape out."""
+        x = x + self.self_attn(self.input_layernorm(x), turn, mask, state)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Decoder(nn.Module):
+    """Embeddings in, hidden states out. The entry of a stateful module: `forward(x, state) -> (y, state)`."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.width)
+        self.layers = nn.ModuleList(DecoderLayer(config, i) for i in range(config.num_layers))
+        self.norm = RMSNorm(config.width, config.eps)
+
+    def init_state(self, batch: int, capacity: int | None = None) -> KVState:
+        """Empty caches for `batch` streams of up to `capacity` positions (the whole context by default)."""
+        config = self.config
+        capacity = config.max_positions if capacity is None else capacity
+        like = self.norm.weight
+        return init_kv(config.num_layers, config.num_kv_heads, config.head_dim, batch=batch, capacity=capacity, like=like)
+
+    def forward(
+        self,
+        x: Float[Tensor, "b t d"],
+        state: KVState | None = None,
+        final: bool = True,
+        *,
+        count: Int[Tensor, " b"] | None = None,
+        mask: Bool[Tensor, "b t"] | None = None,
+    ) -> tuple[Float[Tensor, "b t d"], KVState | None]:
+        """Run `t` positions after those in `state`.
+
+        `count` says how many of the t are real in each row of a ragged batch (the rest trail, and are forgotten);
+        `mask` is for a padded batch without a cache: false at padding. Raises StaleState and CapacityError.
+        """
+        t = x.shape[1]
+        if state is None:
+            positions = torch.arange(t, device=x.device)
+            allowed = causal_mask(t, t, x.device)
+            if mask is not None:
+                allowed = allowed & mask[:, None, None, :]
+        else:
+            if not torch.compiler.is_compiling():
+                state.check(t)
+            positions = state.positions(t)[:, None]  # b 1 t
+            allowed = state.mask(t)
+        turn = rotation(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
+        for layer in self.layers:
+            x = layer(x, turn, allowed, state)
+        return self.norm(x), None if state is None else state.advance(t, count)
+
+    step = forward
+
+
+def logits_of(hidden: Float[Tensor, "*b d"], weight: Float[Tensor, "v d"]) -> Float[Tensor, "*b v"]:
+    """Scores of every token, by the output head or by the tied embedding."""
+    return F.linear(hidden, weight)

@@ -1,0 +1,42 @@
+"""Convolutions that know where time ends: causal, and causal after looking ahead, with the state of a stream.
+
+    causal, kernel 3:   y[t] = f(x[t-2], x[t-1], x[t])          the state is the last two inputs
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from antiphon.nn.state import state
+
+
+@state
+class ConvState:
+    """What a causal convolution still remembers."""
+
+    tail: Float[Tensor, "b c reach"]  # the last inputs heard, kept for the next call
+
+
+class CausalConv1d(nn.Conv1d):
+    """Convolution that looks only backwards: a file is one call on a fresh state, a stream is many."""
+
+    @property
+    def reach(self) -> int:
+        """How many earlier inputs an output hears."""
+        return (self.kernel_size[0] - 1) * self.dilation[0]
+
+    def init_state(self, batch: int) -> ConvState:
+        """Silence before the first input."""
+        return ConvState(tail=self.weight.new_zeros(batch, self.in_channels, self.reach))
+
+    def forward(  # type: ignore[override]
+        self, x: Float[Tensor, "b c t"], state: ConvState | None = None, final: bool = True
+    ) -> tuple[Float[Tensor, "b c_out t"], ConvState]:
+        """As many outputs as inputs; nothing is held back, so `final` changes nothing."""
+        tail = x.new_zeros(x.shape[0], self.in_channels, self.reach) if state is None else state.tail
+        heard = torch.cat([tail, x], dim=-1)  # b c reach+t
+        y = F.conv1d(heard, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
+        return y, ConvState(tail=heard[..., heard.shape[-1] - self.reach :])
+
+    step = forward
