@@ -1,8 +1,9 @@
 """Intervals: how far a measured rate can be trusted, given how few sentences were measured.
 
-Two cases. A *count of successes* (5 of 8 tool calls right) has a closed form, Wilson's score interval, which stays inside
-[0, 1] and is honest at 0 of n. A *ratio of sums* (errors over words, summed over sentences) has none, because words of one
-sentence fail together: sentences are drawn anew with replacement, and the middle of the results is taken (percentile bootstrap).
+Two cases. A *count of successes* (5 of 8 tool calls right) has a closed form, Wilson's score interval, which stays
+inside [0, 1] and is honest at 0 of n. A *ratio of sums* (errors over words, summed over sentences) has none, because
+words of one sentence fail together: sentences are drawn anew with replacement, and the middle of the results is taken
+(percentile bootstrap).
 """
 
 import math
@@ -34,7 +35,9 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a share (E. B. Wilson, 1927). Raises InputError where the counts are no share."""
     _check_confidence(confidence)
     if trials < 1 or not 0 <= successes <= trials:
-        raise InputError(f"found {successes} successes in {trials} trials; expected 0 <= successes <= trials, trials >= 1")
+        raise InputError(
+            f"found {successes} successes in {trials} trials; expected 1 trial at least, and no more successes"
+        )
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     share = successes / trials
     middle = share + z * z / (2 * trials)
@@ -60,7 +63,9 @@ def bootstrap_ratio(
     _check_confidence(confidence)
     above, below = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
     if above.shape != below.shape or above.ndim != 1 or above.size == 0:
-        raise InputError(f"found {above.size} numerators and {below.size} denominators; expected as many of each, one at least")
+        raise InputError(
+            f"found {above.size} numerators, {below.size} denominators; expected as many of each, one at least"
+        )
     if samples < 1:
         raise InputError(f"found {samples} bootstrap samples; ask for 1 at least")
     if below.sum() <= 0:

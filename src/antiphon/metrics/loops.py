@@ -1,7 +1,8 @@
 """Loops: has the speaker got stuck, in its codes or in its sound?
 
-A model that generates speech fails most often by repeating itself. In *codes* the same ids return with a fixed period. In *sound*
-nothing returns exactly, so the spectrum is compared with itself some time later: a loop is a long stretch that stays close.
+A model that generates speech often fails by repeating itself. In *codes* the same ids return with a fixed period. In
+*sound* nothing returns exactly, so the spectrum is compared with itself some time later: a loop is a long stretch that
+stays close.
 
     a b c d e c d e c d e c d e f      start 2, period 3, 4 copies
 """
@@ -53,7 +54,12 @@ class Loop:
 
 
 def find_code_loop(
-    codes: Sequence[int], *, min_copies: float = 3.0, min_len: int = 20, max_period: int = 100, ignore: Collection[int] = ()
+    codes: Sequence[int],
+    *,
+    min_copies: float = 3.0,
+    min_len: int = 20,
+    max_period: int = 100,
+    ignore: Collection[int] = (),
 ) -> CodeLoop | None:
     """The longest exact repetition of at least ``min_copies`` copies and ``min_len`` codes, or None.
 

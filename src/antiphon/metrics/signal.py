@@ -4,9 +4,10 @@
     |---------------|-----------------|--------x------|-----------|--------|---------|
                                                joint of two chunks: a click? a jump in level? a gap?
 
-Waves are mono float, full scale 1.0. Levels are dB relative to full scale (dBFS) where the name says so, and otherwise relative
-to the clip's own speech level: the 95th percentile of its 20 ms frames. Every limit is a constant below, set on natural and
-synthetic speech cut at random places, where each check stays quiet. Repetition has a file of its own, ``loops.py``.
+Waves are mono float, full scale 1.0. Levels are dB relative to full scale (dBFS) where the name says so, and otherwise
+relative to the clip's own speech level: the 95th percentile of its 20 ms frames. Every limit is a constant below, set
+so that clean speech of five synthetic voices, "joined" at random places, raises no alarm. A joint that happens to fit
+cannot be told from no joint: read seams as a share over many. Repetition has a file of its own, ``loops.py``.
 """
 
 import math
@@ -189,7 +190,7 @@ def _seam(wave: Float[np.ndarray, "n"], rate: int, sample: int, floor_db: float)
 def _click_ratio(wave: Float[np.ndarray, "n"], rate: int, sample: int, floor_db: float) -> float:
     """Largest second difference over the joint, relative to the largest in the neighbourhood.
 
-    The second difference weighs a step by its sharpness: speech, whose energy lies low, has little of it, a cut has much.
+    The second difference weighs a step by its sharpness: speech, whose energy lies low, has little, a cut has much.
     """
     reach = max(8, round(NEIGHBOURHOOD_S * rate))
     start = max(0, sample - reach)

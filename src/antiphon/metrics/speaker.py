@@ -35,7 +35,7 @@ def similarities(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"]) -> Fl
     """Cosine of every row of ``a`` with every row of ``b``."""
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise InputError(f"found embeddings of shapes {a.shape} and {b.shape}; expected two tables of one width")
-    return np.clip(_unit_rows(a) @ _unit_rows(b).T, -1.0, 1.0)
+    return np.asarray(np.clip(_unit_rows(a) @ _unit_rows(b).T, -1.0, 1.0))
 
 
 def rank(query: Float[np.ndarray, "d"], candidates: Float[np.ndarray, "n d"]) -> Int[np.ndarray, "n"]:
@@ -51,7 +51,8 @@ def rank_speakers(
 ) -> SpeakerRanking:
     """Rank all candidates for every query and see where the query's own speaker stands.
 
-    Queries and candidates must be different recordings, or every clip finds itself. Every query's speaker needs a candidate.
+    Queries and candidates must be different recordings, or every clip finds itself; every query's speaker needs a
+    candidate, or InputError is raised.
     """
     if len(speakers) != len(queries) or len(candidate_speakers) != len(candidates) or not len(queries):
         raise InputError("found another number of speaker names than of embeddings; expected one name for each row")

@@ -7,9 +7,9 @@ The normalisation, applied to reference and hypothesis alike, in this order:
 3. every other mark of punctuation and every symbol becomes a space, so "well-known" is two words;
 4. white space collapses to one space.
 
-Nothing else happens: number words stay words, digits stay digits ("nine" and "9" differ), no spelling or filler is mapped.
-A corpus's rate is its errors over its reference units, never a mean of sentence rates. The character rate leaves spaces out,
-so it serves Chinese and Japanese too; the word rate needs a language that writes spaces.
+Nothing else happens: number words stay words, digits stay digits ("nine" and "9" differ), no spelling or filler is
+mapped. A corpus's rate is its errors over its reference units, never a mean of sentence rates. The character rate
+leaves spaces out, so it serves Chinese and Japanese too; the word rate needs a language that writes spaces.
 """
 
 import unicodedata
@@ -24,7 +24,7 @@ from antiphon.metrics.interval import Interval, bootstrap_ratio
 
 __all__ = ["ErrorRate", "cer", "normalise", "wer"]
 
-APOSTROPHES = frozenset("'\u2018\u2019\u02bc`")  # straight, curly, the letter apostrophe, and the back-tick that stands in
+APOSTROPHES = frozenset("'\u2018\u2019\u02bc`")  # straight, curly, the letter, the back-tick
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Pure functions that measure: error rates, intervals, speaker similarity, broken signals."""
