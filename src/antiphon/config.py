@@ -5,11 +5,13 @@ nano, mini and the 32B differ here and nowhere else. Unknown keys are refused by
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from antiphon.errors import ConfigError
+from antiphon.rates import FRAME_HOP
 
 C = TypeVar("C")
 
@@ -48,6 +50,8 @@ class DecoderConfig:
     rope_theta: float = 1e6
     max_positions: int = 16384
     tie_embeddings: bool = False
+    eos_id: int | None = None  # as a released config.json states them; the token layout decides what ends a turn
+    pad_id: int | None = None
 
     @property
     def head_dim(self) -> int:
@@ -70,10 +74,11 @@ class SpeechTokenizerConfig:
     @property
     def num_codes(self) -> int:
         """Size of the code book."""
-        size = 1
-        for level in self.levels:
-            size *= level
-        return size
+        return math.prod(self.levels)
+
+    def __post_init__(self) -> None:
+        if not self.levels or any(level < 3 or level % 2 == 0 for level in self.levels):
+            raise ConfigError(f"tokenizer.levels is {self.levels}; odd numbers from 3 up were expected.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +141,21 @@ class HiFTConfig:
     source_dilations: tuple[int, ...] = (1, 3, 5)
     slope: float = 0.1
     limit: float = 0.99
+    max_magnitude: float = 100.0
     f0_width: int = 512
     phase: str = "sine"  # "sine": phase = sin(x), as released; "angle": phase = x, for a coarse iSTFT
 
     def __post_init__(self) -> None:
         if self.phase not in ("sine", "angle"):
             raise ConfigError(f"hift.phase is {self.phase!r}; it is either 'sine' or 'angle'.")
+        if math.prod(self.up_rates) * self.istft_hop != FRAME_HOP:
+            raise ConfigError(
+                f"hift.up_rates {self.up_rates} times hift.istft_hop {self.istft_hop} is not {FRAME_HOP} samples a frame."
+            )
+        if not len(self.up_rates) == len(self.up_kernels) == len(self.source_kernels):
+            raise ConfigError("hift.up_rates, hift.up_kernels and hift.source_kernels differ in length; give one each.")
+        if any((kernel - rate) % 2 for rate, kernel in zip(self.up_rates, self.up_kernels, strict=True)):
+            raise ConfigError(f"hift.up_kernels {self.up_kernels} and hift.up_rates must be both even or both odd.")
 
 
 @dataclass(frozen=True, kw_only=True)
