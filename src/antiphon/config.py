@@ -150,7 +150,7 @@ class HiFTConfig:
             raise ConfigError(f"hift.phase is {self.phase!r}; it is either 'sine' or 'angle'.")
         if math.prod(self.up_rates) * self.istft_hop != FRAME_HOP:
             raise ConfigError(
-                f"hift.up_rates {self.up_rates} times hift.istft_hop {self.istft_hop} is not {FRAME_HOP} samples a frame."
+                f"hift.up_rates {self.up_rates} times hift.istft_hop {self.istft_hop} is not {FRAME_HOP}, a frame."
             )
         if not len(self.up_rates) == len(self.up_kernels) == len(self.source_kernels):
             raise ConfigError("hift.up_rates, hift.up_kernels and hift.source_kernels differ in length; give one each.")

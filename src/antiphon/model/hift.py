@@ -100,8 +100,8 @@ class HarmonicSource(nn.Module):
     ) -> tuple[Float[Tensor, "b n k"], Tensor]:
         """The gated sines, and where there is voice [b, n, 1].
 
-        Phase runs linearly from the middle of one frame to the middle of the next, and stands still in the first and the
-        last half frame. `phase` is where each sine stood, in cycles, in the middle of the frame before the first:
+        Phase runs linearly from the middle of one frame to the middle of the next, and stands still in the first and
+        the last half frame. `phase` is where each sine stood, in cycles, in the middle of the frame before the first:
         given it, the first half frame runs too, and two stretches join without a jump (`phase_after`).
         """
         step = self._cycles(f0)  # b t k
@@ -162,7 +162,7 @@ class HiFT(nn.Module):
         f0: Float[Tensor, "b t"] | None = None,
         eps: Float[Tensor, "b n k"] | None = None,
     ) -> Float[Tensor, "b n"]:
-        """The whole wave; `f0` is predicted unless it is given (training), `eps` is the source's noise, none by default."""
+        """The whole wave; `f0` is predicted unless it is given (training), `eps` is the noise of the source."""
         return self.decode(mel, self.m_source(self.f0_predictor(mel) if f0 is None else f0, eps))
 
     def decode(self, mel: Float[Tensor, "b f t"], source: Float[Tensor, "b 1 n"]) -> Float[Tensor, "b n"]:
@@ -199,7 +199,7 @@ class HiFT(nn.Module):
         return wave.clamp(-config.limit, config.limit)
 
     def fold(self) -> "HiFT":
-        """Remove the weight norm in place, for inference: the same numbers with less work. Saving then needs its own names."""
+        """Remove the weight norm in place, for inference: the same numbers for less work, under other parameter names."""
         for module in list(self.modules()):
             if parametrize.is_parametrized(module, "weight"):
                 parametrize.remove_parametrizations(module, "weight")
