@@ -52,7 +52,7 @@ def about_self() -> tuple[Family, ...]:
 
     return (
         about("own name", "my name is nano.", ("what is your name", "who are you"), ("your name",)),
-        about("maker", "antiphon made me.", ("who made you", "who are you made by"), ("who made you",)),
+        about("maker", "antiphon made me.", ("who made you", "who has made you"), ("who made you",)),
         about("kind", "i am a small voice model.", ("what are you",), ("what you are",)),
         about("skill", "i can listen and answer.", ("what can you do",), ("what you can do",)),
         about("home", "i am from a small computer.", ("where are you from",), ("where you are from",)),
@@ -103,20 +103,107 @@ def facts() -> tuple[Family, ...]:
     )  # fmt: skip
 
 
-def sums() -> tuple[Row, ...]:
-    """Every addition to 99; `small` and `large` name the pair whatever its order, so that both orders split alike."""
+@cache
+def arithmetic() -> tuple[Family, ...]:
+    """Additions and subtractions with results from 0 to 99; `pair` names the sum whatever the order of its terms."""
+    plus = tuple(
+        {"a": spoken(a), "b": spoken(b), "c": spoken(a + b), "pair": f"{max(a, b)}+{min(a, b)}"}
+        for a in range(100)
+        for b in range(100 - a)
+    )
+    minus = tuple(
+        {"a": spoken(a), "b": spoken(b), "c": spoken(a - b), "pair": f"{a}-{b}"} for a in range(100) for b in range(a + 1)
+    )
+    sums = ask(("what is {a} plus {b}", "how much is {a} plus {b}"), ("{a} plus {b}",),
+               ("add {a} and {b}.", "please add {b} to {a}.", "{a} plus {b}?", "can you add {a} and {b}?"))  # fmt: skip
+    differences = ask(("what is {a} minus {b}", "how much is {a} minus {b}"), ("{a} minus {b}",),
+                      ("take {b} from {a}.", "please take {b} from {a}.", "{a} minus {b}?"))  # fmt: skip
+    return (
+        Family(name="plus", task="arithmetic", asks=sums, reply="{a} plus {b} is {c}.", rows=plus, held_by=("pair",)),
+        Family(name="minus", task="arithmetic", asks=differences, reply="{a} minus {b} is {c}.", rows=minus,
+               held_by=("pair",)),
+    )  # fmt: skip
+
+
+@cache
+def clock() -> dict[str, Family]:
+    """Questions that need the clock; the key is what to ask it for."""
+    times = tuple({"said": clock_time(hour, minute)} for hour in range(24) for minute in range(60))
+    days = tuple({"said": day} for day in tables.DAYS)
+    dates = tuple(
+        {"said": f"the {ordinal(day)} of {month}"}
+        for month, length in zip(tables.MONTHS, (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), strict=True)
+        for day in range(1, length + 1)
+    )
+    asks = {
+        "time": ask(("what time is it", "what is the time", "what time is it now"), ("the time", "what time it is")),
+        "day": ask(("what day is it", "what day is it today", "which day is today"), ("what day it is",)),
+        "date": ask(("what is the date", "what is the date today", "what date is it"), ("the date",)),
+    }
+    rows = {"time": times, "day": days, "date": dates}
+    held = {"time": ("said",), "day": (), "date": ("said",)}
+    return {
+        what: Family(name=what, task="tool", asks=asks[what], reply="it is {said}.", rows=rows[what], held_by=held[what])
+        for what in asks
+    }
+
+
+@cache
+def told() -> dict[str, tuple[Family, Family]]:
+    """Things that a speaker tells about themselves, each with the question that asks for it later."""
+
+    def values(*words: str) -> tuple[Row, ...]:
+        return tuple({"value": word} for word in words)
+
+    def pair(
+        name: str, tells: tuple[str, ...], thanks: str, questions: tuple[str, ...], topic: str, reply: str,
+        rows: tuple[Row, ...],
+    ) -> tuple[Family, Family]:  # fmt: skip
+        asks = ask(questions, (topic,))
+        return (
+            Family(name=f"tell {name}", task="memory", asks=tells, reply=thanks, rows=rows),
+            Family(name=f"ask {name}", task="memory", asks=asks, reply=reply, rows=rows),
+        )
+
+    return {
+        "name": pair("name", ("my name is {value}.", "hello, my name is {value}.", "hello nano, my name is {value}.",
+                              "please call me {value}.", "people call me {value}.", "hey, my name is {value}.",
+                              "good morning, my name is {value}."),
+                     "nice to meet you, {value}.", ("what is my name", "who am i"), "my name",
+                     "your name is {value}.", values(*tables.NAMES)),
+        "color": pair("color", ("my favorite color is {value}.", "the color i like most is {value}.",
+                                "i like the color {value}.", "my favorite color is {value}, nano.",
+                                "i like {value} most, it is my favorite color.", "{value} is my favorite color."),
+                      "{value} is a nice color.", ("what is my favorite color", "which color do i like most"),
+                      "my favorite color", "your favorite color is {value}.", values(*tables.COLORS)),
+        "animal": pair("animal", ("my favorite animal is the {value}.", "the animal i like most is the {value}.",
+                                  "the {value} is my favorite animal.", "my favorite animal is the {value}, nano.",
+                                  "i like the {value} most, it is my favorite animal."),
+                       "the {value} is a nice animal.", ("what is my favorite animal", "which animal do i like most"),
+                       "my favorite animal", "your favorite animal is the {value}.", values(*tables.PETS)),
+        "food": pair("food", ("my favorite food is {value}.", "the food i like most is {value}.",
+                              "{value} is my favorite food.", "i like to eat {value}, it is my favorite food.",
+                              "my favorite food is {value}, nano."),
+                     "{value} is very good.", ("what is my favorite food", "which food do i like most"),
+                     "my favorite food", "your favorite food is {value}.", values(*tables.FOODS)),
+        "city": pair("city", ("i am from {value}.", "my city is {value}.", "i come from {value}.",
+                              "hello, i am from {value}.", "my city is {value}, nano.", "{value} is my city."),
+                     "{value} is a nice city.", ("where am i from", "what is my city", "which city am i from"),
+                     "my city", "you are from {value}.", values(*tables.CAPITALS.values())),
+    }  # fmt: skip
+
+
+@cache
+def untold() -> tuple[Family, ...]:
+    """The same questions without anything told before: nano must not make an answer up."""
     return tuple(
-        {"a": spoken(a), "b": spoken(b), "c": spoken(a + b)} for a in range(100) for b in range(100 - a)
+        Family(name=f"untold {name}", task="memory", asks=asking.asks, reply=f"you did not tell me your {name}.")
+        for name, (_, asking) in told().items()
     )
 
 
-def differences() -> tuple[Row, ...]:
-    """Every subtraction with a result of zero or more."""
-    return tuple({"a": spoken(a), "b": spoken(b), "c": spoken(a - b)} for a in range(100) for b in range(a + 1))
-
-
-class SumFamily(Family):
-    """Arithmetic in which a pair and its mirror image are one filling."""
-
-    def split(self, template: str, row: Row) -> "str":  # type: ignore[override]
-        raise NotImplementedError
+SAY = (
+    "say after me, {words}.", "repeat after me, {words}.", "please say after me, {words}.",
+    "please repeat after me, {words}.", "say, {words}.", "please say, {words}.", "repeat, {words}.",
+    "can you say, {words}?", "nano, say after me, {words}.", "please repeat, {words}.",
+)  # fmt: skip

@@ -53,7 +53,7 @@ class Family:
     reply: str
     rows: tuple[Row, ...] = ({},)
     draw: Callable[[Random], Row] | None = None  # for fillings without end, such as random words
-    across: bool = False  # hold out a filling in every template, not per template
+    held_by: tuple[str, ...] = ()  # slots that name a filling, held out in every template at once
 
     @cached_property
     def held_templates(self) -> frozenset[str]:
@@ -72,18 +72,19 @@ class Family:
         """Say to which split one filled template belongs."""
         if template in self.held_templates:
             return "template"
-        slots = dict(row) if self.across else {name: row[name] for name in SLOT.findall(template)}
-        if not slots or not (self.across or len(self.rows) > 1):
+        if not self.held_by and len(self.rows) < 2:
             return "train"
-        key = "\x1e".join(f"{name}={slots[name]}" for name in sorted(slots))
-        place = self.name if self.across else f"{self.name}: {template}"
-        return "slots" if fraction("slots", place, key) < HELD_SLOTS else "train"
+        names = self.held_by or tuple(SLOT.findall(template))
+        if not names:
+            return "train"
+        place = self.name if self.held_by else f"{self.name}: {template}"
+        return "slots" if fraction("slots", place, *(row[name] for name in names)) < HELD_SLOTS else "train"
 
     def has(self, split: Split) -> bool:
         """Whether the family can give an example of a split at all."""
         if split == "template":
             return bool(self.held_templates)
-        return split == "train" or self.across or (len(self.rows) > 1 and bool(SLOT.search(" ".join(self.asks))))
+        return split == "train" or bool(self.held_by) or (len(self.rows) > 1 and "{" in "".join(self.train_templates))
 
     def pick(self, rng: Random, split: Split) -> tuple[str, Row]:
         """Draw a template and a row of the split; the template split keeps to fillings that training may hear."""
@@ -95,17 +96,16 @@ class Family:
                 return template, row
 
     def trained_row(self, rng: Random) -> Row:
-        plain = self.asks[0]
         while True:
             row = self.row(rng)
-            if not self.across or self.split(plain, row) == "train":
+            if not self.held_by or self.split(self.asks[0], row) == "train":
                 return row
 
     def words(self) -> set[str]:
         """Every word that this family can say or hear, apart from drawn fillings."""
         texts = [SLOT.sub(" ", text) for text in (*self.asks, self.reply)]
         return {word for text in texts for word in words_of(text)} | {
-            word for row in self.rows for value in row.values() for word in words_of(value)
+            word for row in self.rows for name, value in row.items() if name != "pair" for word in words_of(value)
         }
 
 
