@@ -26,6 +26,7 @@ def slaney_hz(mel: Float[Tensor, "*f"]) -> Float[Tensor, "*f"]:
 
 
 @cache
+@torch.inference_mode(False)  # the first caller may be in inference mode, a later one in training
 def mel_filters(rate: int, n_fft: int, num_mels: int, fmin: float = 0.0, fmax: float = 8000.0) -> Float[Tensor, "f bins"]:
     """`num_mels` triangles over the n_fft // 2 + 1 bins, Slaney scale, each of unit area; computed in double precision.
 
@@ -42,6 +43,7 @@ def mel_filters(rate: int, n_fft: int, num_mels: int, fmin: float = 0.0, fmax: f
 
 
 @cache
+@torch.inference_mode(False)
 def hann(size: int) -> Float[Tensor, " n"]:
     """The periodic Hann window. Shared: read it, do not write to it."""
     return torch.hann_window(size)

@@ -24,7 +24,7 @@ SILENCE = -11.512925  # ln(FLOOR): the value of every bin where there is no soun
 def spoken_mel(wave: Float[Tensor, "*b n"]) -> Float[Tensor, "*b f t"]:
     """Log mel magnitudes: t = floor(n / 480). Raises InputError for 720 samples (30 ms) or fewer."""
     if wave.shape[-1] <= PAD:
-        raise InputError(f"a clip of {wave.shape[-1]} samples at 24 kHz is too short for a mel; give {PAD + 1} or more.")
+        raise InputError(f"a clip of {wave.shape[-1]} samples at 24 kHz is too short for a mel; give over {PAD}.")
     flat = F.pad(wave.reshape(-1, 1, wave.shape[-1]).float(), (PAD, PAD), mode="reflect")[:, 0]
     window = hann(FFT_SIZE).to(wave.device)
     bins = torch.stft(flat, FFT_SIZE, FRAME_HOP, window=window, center=False, return_complex=True)

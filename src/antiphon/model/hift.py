@@ -155,7 +155,7 @@ class HiFT(nn.Module):
         self.conv_post = weight_norm(nn.Conv1d(widths[-1], bins, 7, padding=3))
         self.f0_predictor = F0Predictor(config.num_mels, config.f0_width)
 
-    def forward(
+    def render(
         self,
         mel: Float[Tensor, "b f t"],
         *,
@@ -199,7 +199,7 @@ class HiFT(nn.Module):
         return wave.clamp(-config.limit, config.limit)
 
     def fold(self) -> "HiFT":
-        """Remove the weight norm in place, for inference: the same numbers for less work, under other parameter names."""
+        """Remove the weight norm in place, for inference: the same numbers for less work, other parameter names."""
         for module in list(self.modules()):
             if parametrize.is_parametrized(module, "weight"):
                 parametrize.remove_parametrizations(module, "weight")
