@@ -1,6 +1,6 @@
 """Make nano's speech corpus: its voice, the voices it hears, and whole dialogues, all synthetic and free.
 
-    python recipes/corpus_nano.py target heard --out runs/corpus --part 0 2     # even shards; another process takes "1 2"
+    python recipes/corpus_nano.py target heard --out runs/corpus --part 0 2     # half of the shards
 
 Sets, each a folder of shards (see antiphon.data.store); a shard that is there is not made again:
 
@@ -251,9 +251,7 @@ def target_replies() -> frozenset[str]:
 
 def spoken_replies(dialogue: world.Dialogue) -> bool:
     """Whether the target set holds all that nano says in a dialogue."""
-    return all(
-        text in target_replies() for turn in dialogue.turns for text in (turn.filler, turn.reply) if text
-    )
+    return all(text in target_replies() for turn in dialogue.turns for text in (turn.filler, turn.reply) if text)
 
 
 def train_dialogues(rng: Random, count: int) -> list[world.Dialogue]:
@@ -303,7 +301,9 @@ def dialogue_shard(dialogues: list[world.Dialogue], draw: Callable[[Random], Voi
     return items
 
 
-def sliced(name: str, texts: tuple[str, ...], make: Callable[[tuple[str, ...], int], Shard], rate: int) -> Iterator[Job]:
+def sliced(
+    name: str, texts: tuple[str, ...], make: Callable[[tuple[str, ...], int], Shard], rate: int
+) -> Iterator[Job]:
     for number, start in enumerate(range(0, len(texts), RUN.shard)):
         part = texts[start : start + RUN.shard]
         yield name, number, rate, lambda part=part, number=number: make(part, number)  # type: ignore[misc]
@@ -325,6 +325,7 @@ def heard_jobs() -> Iterator[Job]:
         ("heard_dev_unseen", dev, unseen_voice),
         ("heard_dev_awb", dev[: RUN.dev_awb], awb_voice),
     ):
+
         def make(part: tuple[str, ...], number: int, name: str = name, draw: Callable[..., Voice] = draw) -> Shard:
             return heard_shard(part, draw, f"{RUN.seed} {name} {number}")
 
@@ -345,6 +346,7 @@ def dialogue_jobs() -> Iterator[Job]:
     yield test("dialogue_test_slots_unseen", 100, unseen_voice, None, "slots")
     yield test("dialogue_test_say", 100, seen_voice, "say", "slots")
     for number in range(-(-RUN.dialogues // RUN.shard)):
+
         def make(number: int = number) -> Shard:
             rng = Random(f"{RUN.seed} dialogue {number}")
             return dialogue_shard(train_dialogues(rng, RUN.shard), seen_voice, f"{RUN.seed} dialogue {number} v")

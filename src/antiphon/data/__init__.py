@@ -1,1 +1,1 @@
-"""What the models learn from: the nano world and its grammar, synthetic speech, and the store of shards. No torch here."""
+"""What the models learn from: the nano world, synthetic speech, the store of shards. Imports no torch."""

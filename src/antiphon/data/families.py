@@ -8,7 +8,7 @@ from antiphon.data.numbers import clock_time, ordinal, spoken
 from antiphon.data.tables import Row
 
 NOTHING_HEARD = "i did not hear anything."
-FILLERS = ("let me check.", "one moment, please.")
+FILLERS = ("let me check.", "one moment, please.")  # while a tool works nano says the first; it knows both
 
 
 @cache
@@ -112,7 +112,9 @@ def arithmetic() -> tuple[Family, ...]:
         for b in range(100 - a)
     )
     minus = tuple(
-        {"a": spoken(a), "b": spoken(b), "c": spoken(a - b), "pair": f"{a}-{b}"} for a in range(100) for b in range(a + 1)
+        {"a": spoken(a), "b": spoken(b), "c": spoken(a - b), "pair": f"{a}-{b}"}
+        for a in range(100)
+        for b in range(a + 1)
     )
     sums = ask(("what is {a} plus {b}", "how much is {a} plus {b}"), ("{a} plus {b}",),
                ("add {a} and {b}.", "please add {b} to {a}.", "{a} plus {b}?", "can you add {a} and {b}?"))  # fmt: skip
@@ -143,8 +145,8 @@ def clock() -> dict[str, Family]:
     rows = {"time": times, "day": days, "date": dates}
     held = {"time": ("said",), "day": (), "date": ("said",)}
     return {
-        what: Family(name=what, task="tool", asks=asks[what], reply="it is {said}.", rows=rows[what], held_by=held[what])
-        for what in asks
+        what: Family(name=what, task="tool", asks=forms, reply="it is {said}.", rows=rows[what], held_by=held[what])
+        for what, forms in asks.items()
     }
 
 
@@ -197,7 +199,13 @@ def told() -> dict[str, tuple[Family, Family]]:
 def untold() -> tuple[Family, ...]:
     """The same questions without anything told before: nano must not make an answer up."""
     return tuple(
-        Family(name=f"untold {name}", task="memory", asks=asking.asks, reply=f"you did not tell me your {name}.")
+        Family(
+            name=f"untold {name}",
+            task="memory",
+            asks=asking.asks,
+            reply=f"you did not tell me your {name}.",
+            held_like=asking.name,
+        )
         for name, (_, asking) in told().items()
     )
 

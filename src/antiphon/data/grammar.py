@@ -53,13 +53,16 @@ class Family:
     reply: str
     rows: tuple[Row, ...] = ({},)
     draw: Callable[[Random], Row] | None = None  # for fillings without end, such as random words
+    held_like: str = ""  # the family whose wordings this one shares: what is held out there is held out here
     held_by: tuple[str, ...] = ()  # slots that name a filling, held out in every template at once
 
     @cached_property
     def held_templates(self) -> frozenset[str]:
         """The templates that training never hears."""
         count = round(HELD_TEMPLATES * len(self.asks)) or int(len(self.asks) >= 5)
-        return frozenset(sorted(self.asks[1:], key=lambda text: fraction("template", self.name, text))[:count])
+        return frozenset(
+            sorted(self.asks[1:], key=lambda text: fraction("template", self.held_like or self.name, text))[:count]
+        )
 
     @cached_property
     def train_templates(self) -> tuple[str, ...]:

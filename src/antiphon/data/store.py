@@ -71,4 +71,6 @@ def read_shard(folder: Path, number: int) -> Iterator[Item]:
 
 def cut(sound: npt.NDArray[np.int16], offset: int, length: int) -> npt.NDArray[np.float32]:
     """Return a piece of a shard's 16-bit sound as float32 in [-1, 1]."""
-    return sound[offset : offset + length].astype(np.float32) / 32767
+    piece: npt.NDArray[np.float32] = sound[offset : offset + length].astype(np.float32)
+    piece /= 32767
+    return piece

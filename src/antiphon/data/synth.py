@@ -108,7 +108,7 @@ def decode_wave(data: bytes) -> tuple[Samples, int]:
     if (width, channels) != (2, 1):
         raise InputError(f"Found {channels} channels of {8 * width} bits; expected 16-bit mono, so check the engine.")
     body = data[data.index(b"data") + 8 :]
-    samples = np.frombuffer(body[: len(body) // 2 * 2], dtype="<i2").astype(np.float32) / 32768
+    samples = np.frombuffer(body[: len(body) // 2 * 2], dtype="<i2").astype(np.float32) / np.float32(32768)
     return samples, rate
 
 
@@ -139,7 +139,7 @@ def _festival(texts: list[str], voice: Voice) -> list[Speech]:
         script.write_text(_scheme(texts, voice, folder), encoding="utf-8")
         done = subprocess.run(["festival", "-b", str(script)], capture_output=True, text=True)
         if done.returncode != 0:
-            raise InputError(f"Found festival stopping with {done.stderr[-200:]!r}; expected speech, so check the text.")
+            raise InputError(f"Found festival stopping with {done.stderr[-200:]!r}; expected speech, check the text.")
         return [_read_utterance(Path(folder) / str(index)) for index in range(len(texts))]
 
 
@@ -147,12 +147,12 @@ def _scheme(texts: list[str], voice: Voice, folder: str) -> str:
     """Write the program that festival runs; `Duration_Stretch` slows diphone voices, HTS takes its own options."""
     lines = [f"({FESTIVAL_VOICES[voice.name]})"]
     if voice.name == "slt" and voice.speed != 1.0:
-        lines.append(f"(set! hts_engine_params (append hts_engine_params (list (list \"-r\" {voice.speed:.3f}))))")
+        lines.append(f'(set! hts_engine_params (append hts_engine_params (list (list "-r" {voice.speed:.3f}))))')
     elif voice.speed != 1.0:
         lines.append(f"(Parameter.set 'Duration_Stretch {1 / voice.speed:.3f})")
     lines.append(
         "(define (say path text) (let ((u (utt.synth (eval (list 'Utterance 'Text text)))))"
-        " (utt.save.wave u (string-append path \".wav\") 'riff)"
+        ' (utt.save.wave u (string-append path ".wav") \'riff)'
         ' (utt.save.segs u (string-append path ".segs")) (utt.save.words u (string-append path ".words"))))'
     )
     for index, text in enumerate(texts):

@@ -7,7 +7,7 @@ be trained on; `right_answer` judges a reply by its words.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from random import Random
@@ -87,7 +87,7 @@ def sample(rng: Random, task: str | None = None, split: Split = "train") -> Dial
         raise InputError(f"Found the task {task!r}; expected one of {', '.join(TASKS)}.")
     if task == "nothing":
         if split != "train":
-            raise InputError("Found the task 'nothing' with a held-out split; it has no wording, so draw it from 'train'.")
+            raise InputError("Found the task 'nothing' with a held-out split; expected 'train', as it has no wording.")
         silent = Turn(user="", reply=families.NOTHING_HEARD, task=task, family=task, template="")
         return Dialogue(task=task, turns=(silent,))
     if task == "tool":
@@ -123,27 +123,26 @@ def _tool_turn(rng: Random, split: Split) -> Turn:
     """A question for the clock, with the moment that the clock will tell."""
     what = rng.choice(("time", "time", "day", "date"))
     family = families.clock()[what]
+    templates = sorted(family.held_templates) if split == "template" else family.train_templates
     while True:
         moment = datetime(2024, 1, 1) + timedelta(minutes=rng.randrange(12 * 365 * 24 * 60))
-        said = {
-            "time": clock_time(moment.hour, moment.minute),
-            "day": tables.DAYS[moment.weekday()],
-            "date": f"the {ordinal(moment.day)} of {tables.MONTHS[moment.month - 1]}",
-        }[what]
-        held = split == "template"
-        template = rng.choice(sorted(family.held_templates) if held else family.train_templates)
-        turn = _made(family, template, {"said": said})
-        known = not family.held_by or family.split(family.asks[0], {"said": said}) == "train"
-        if turn.split == split and (known or split == "slots" or what == "day"):
-            break
-        if split == "slots" and what == "day":  # the seven days have no slot in the question: nothing to hold out
+        row = {"said": _said(what, moment)}
+        turn = _made(family, rng.choice(templates), row)
+        if split == "slots" and not family.held_by:  # the seven days: nothing is held out, so ask something else
             return _tool_turn(rng, split)
-    return Turn(
-        user=turn.user, reply=turn.reply, task=turn.task, family=turn.family, template=turn.template,
-        slots=turn.slots, split=turn.split, filler=families.FILLERS[0],
-        tool_call=ToolCall(name="clock", arguments=json.dumps({"what": what}, separators=(",", ":"))),
-        tool_result=clock_says(moment),
-    )  # fmt: skip
+        if turn.split == split and (split == "slots" or family.split(family.asks[0], row) == "train"):
+            break
+    call = ToolCall(name="clock", arguments=json.dumps({"what": what}, separators=(",", ":")))
+    return replace(turn, filler=families.FILLERS[0], tool_call=call, tool_result=clock_says(moment))
+
+
+def _said(what: str, moment: datetime) -> str:
+    """How nano tells the time, the day or the date of a moment."""
+    if what == "time":
+        return clock_time(moment.hour, moment.minute)
+    if what == "day":
+        return tables.DAYS[moment.weekday()]
+    return f"the {ordinal(moment.day)} of {tables.MONTHS[moment.month - 1]}"
 
 
 def clock_says(moment: datetime) -> str:
@@ -237,7 +236,8 @@ SENTENCES = (
     "it is WEATHER in CITY in MONTH.", "NAME and NAME are from COUNTRY.", "NAME has NUMBER COLOR birds.",
     "the ANIMAL and the ANIMAL are MOOD.", "i want to eat FOOD on DAY.", "NAME is MOOD today.",
     "the ADJECTIVE ANIMAL likes NAME.", "CITY is a ADJECTIVE city in COUNTRY.", "we go to CITY on DAY.",
-    "on DAY it was WEATHER in CITY.", "there are NUMBER days in the MONTH plan.", "NAME has a ADJECTIVE COLOR computer.",
+    "on DAY it was WEATHER in CITY.", "there are NUMBER days in the MONTH plan.",
+    "NAME has a ADJECTIVE COLOR computer.",
     "my friend NAME likes the ADJECTIVE ANIMAL.", "the COLOR FOOD is very ADJECTIVE.", "NAME is MOOD and NAME is MOOD.",
     "i can see NUMBER ADJECTIVE dogs.", "please give NAME NUMBER minutes.", "NAME was in COUNTRY in MONTH.",
 )  # fmt: skip
@@ -251,9 +251,7 @@ def sentences(rng: Random) -> str:
         for word in frame.split()
     )
     words = said.split()
-    return " ".join(
-        "an" if word == "a" and words[i + 1][0] in "aeiou" else word for i, word in enumerate(words)
-    )
+    return " ".join("an" if word == "a" and words[i + 1][0] in "aeiou" else word for i, word in enumerate(words))
 
 
 @cache
@@ -281,5 +279,5 @@ def right_answer(turn: Turn, heard: str) -> bool:
     if not expected or "not" in truth:
         return False
     if turn.task == "arithmetic" and parse_numbers(said) == parse_numbers(truth)[-1:]:
-        return found == expected[-len(found):] and said[-1] == truth[-1]
+        return found == expected[-len(found) :] and said[-1] == truth[-1]
     return found == expected
