@@ -82,7 +82,7 @@ class Tokenizer:
         self.base: dict[str, int] = dict(spec["model"]["vocab"])
         missing = [symbol for symbol in BYTE_OF if symbol not in self.base]
         if missing:
-            raise WeightsError(f"The BPE vocabulary lacks {len(missing)} of 256 byte symbols; use byte-level BPE files.")
+            raise WeightsError(f"The BPE vocabulary lacks {len(missing)} of 256 byte symbols; use byte-level BPE.")
         self.added_tokens = tuple(sorted(added, key=lambda token: token.id))
         self.added: dict[str, int] = {token.name: token.id for token in self.added_tokens}
         ids = set(self.base.values())
