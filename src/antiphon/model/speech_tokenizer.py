@@ -10,12 +10,13 @@ one that must learn local codes does not.
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from antiphon.config import SpeechTokenizerConfig
 from antiphon.errors import InputError
 from antiphon.model.encoder import MASKED, EncoderAttention
+from antiphon.nn.blocks import time_mask
 from antiphon.nn.mlp import gelu_mlp
 from antiphon.nn.rope import rotate, rotation
 from antiphon.rates import CODE_HZ, MEL_HZ
@@ -25,11 +26,6 @@ REACH = 0.9990000128746033  # just under 1: the outer levels are reached before 
 WINDOW, STRIDE = 3000, 2600  # mel frames of a window of a long clip, and between two starts
 FRAMES_PER_CODE = MEL_HZ // CODE_HZ  # 4 log-mel frames
 EDGE = 50  # codes dropped on each side of a joint: half the overlap
-
-
-def time_mask(num_real: Int[Tensor, " b"], length: int) -> Bool[Tensor, "b t"]:
-    """True at the real positions of each row."""
-    return torch.arange(length, device=num_real.device)[None] < num_real[:, None]
 
 
 class MemoryAttention(EncoderAttention):
