@@ -221,6 +221,8 @@ def test_another_turns_answer_is_wrong() -> None:
         ("fact", "my name is nano.", "my name is anna", False),
         ("memory", "your name is anna.", "your name anna", True),
         ("memory", "your name is anna.", "your name is emma", False),
+        ("memory", "your name is anna.", "nice to meet you, anna", False),
+        ("memory", "you are from rome.", "rome is a nice city", False),
         ("memory", "you did not tell me your name.", "you did tell me your name", False),
         ("greet", "you are welcome.", "you are well", False),
         ("nothing", "i did not hear anything.", "i did hear anything", False),
@@ -234,7 +236,9 @@ def test_near_misses(task: str, truth: str, heard: str, right: bool) -> None:
 def test_sums_are_judged_by_their_result() -> None:
     plus = next(family for family in world.all_families() if family.name == "plus")
     row = next(row for row in plus.rows if (row["a"], row["b"]) == ("forty two", "seventeen"))
-    turn = Turn(user="", reply=fill(plus.reply, row), task="arithmetic", family="plus", template=plus.asks[0])
+    turn = Turn(
+        user="", reply=fill(plus.reply, row), task="arithmetic", family="plus", template="", slots=(("a", "forty two"),)
+    )
     for heard in (
         "forty two plus seventeen is fifty nine",
         "it is fifty nine.",
