@@ -27,7 +27,9 @@ def slaney_hz(mel: Float[Tensor, "*f"]) -> Float[Tensor, "*f"]:
 
 @cache
 @torch.inference_mode(False)  # the first caller may be in inference mode, a later one in training
-def mel_filters(rate: int, n_fft: int, num_mels: int, fmin: float = 0.0, fmax: float = 8000.0) -> Float[Tensor, "f bins"]:
+def mel_filters(
+    rate: int, n_fft: int, num_mels: int, fmin: float = 0.0, fmax: float = 8000.0
+) -> Float[Tensor, "f bins"]:
     """`num_mels` triangles over the n_fft // 2 + 1 bins, Slaney scale, each of unit area; computed in double precision.
 
     The tensor is shared by all callers: read it, do not write to it.

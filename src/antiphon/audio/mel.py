@@ -1,10 +1,10 @@
-"""Log-mel of what the model hears: 16 kHz sound to 128 bins at 100 Hz, as the audio encoder and the speech tokenizer read it.
+"""Log-mel of what the model hears: 16 kHz sound to 128 bins at 100 Hz, read by encoder and speech tokenizer.
 
-    wave ─479 zeros─> STFT (400 / 160, centred, reflected) ─|X|²─> 128 Slaney triangles ─log10, top 8 decades─> (y + 4) / 4
+    wave ─479 zeros─> STFT (400 / 160, reflected) ─|X|²─> 128 Slaney triangles ─log10, top 8 decades─> (y + 4) / 4
 
-The top is the maximum of the *whole piece*, so a piece is finished as a whole and there is no streamed form: `chunk.Pieces`
-cuts a stream into pieces, and each goes through here once. The language model's encoder pads 479 zeros first, the speech
-tokenizer none; that is the `pad` argument.
+The top is the maximum of the *whole piece*, so a piece is finished as a whole and there is no streamed form:
+`chunk.Pieces` cuts a stream into pieces, and each goes through here once. The language model's encoder pads 479 zeros
+first, the speech tokenizer none; that is the `pad` argument.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def log_mel(wave: Float[Tensor, "*b n"], pad: int = PIECE_PAD) -> Float[Tensor, 
 def log_mel_batch(
     waves: Sequence[Float[Tensor, " _"]], pad: int = PIECE_PAD
 ) -> tuple[Float[Tensor, "b f t"], Int[Tensor, " b"]]:
-    """Log-mels of pieces of any lengths, padded with 0.0 to the longest, and the frames of each; equal to `log_mel` of each."""
+    """Log-mels of pieces of any lengths, each as `log_mel` gives it, padded with 0.0; and the frames of each."""
     if not waves:
         raise InputError("no piece of sound was given; give at least one.")
     num_frames = torch.tensor([(len(w) + pad) // MEL_HOP for w in waves], device=waves[0].device)
@@ -49,9 +49,8 @@ def log_mel_batch(
 def _reflect(wave: Tensor, pad: int) -> Tensor:
     """The zeros after a piece, then the mirrored half windows at both ends."""
     if wave.shape[-1] == 0 or wave.shape[-1] + pad <= FFT_SIZE // 2:
-        raise InputError(
-            f"a piece of {wave.shape[-1]} samples is too short for a spectrum; give at least {max(FFT_SIZE // 2 + 1 - pad, 1)}."
-        )
+        least = max(FFT_SIZE // 2 + 1 - pad, 1)
+        raise InputError(f"a piece of {wave.shape[-1]} samples is too short for a spectrum; give at least {least}.")
     padded = F.pad(wave.float(), (0, pad))
     half = FFT_SIZE // 2
     head, tail = padded[..., 1 : half + 1].flip(-1), padded[..., -half - 1 : -1].flip(-1)

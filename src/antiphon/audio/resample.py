@@ -5,8 +5,8 @@ o : n, every o inputs become n outputs:
 
     heard  [ w before | o | w after ]  ─ n filters ─>  n outputs         then move on by o inputs
 
-The state is the inputs still needed. Its size depends only on how much has been pushed, never on a value, so streams that
-were pushed the same amounts stack; a chunk that is a multiple of o leaves the size as it was.
+The state is the inputs still needed. Its size depends only on how much has been pushed, never on a value, so streams
+that were pushed the same amounts stack; a chunk that is a multiple of o leaves the size as it was.
 Source: the resampler that the released model was trained behind.
 """
 
@@ -22,8 +22,9 @@ from antiphon.errors import InputError
 from antiphon.nn.state import state
 
 CROSSINGS = 6
+MINUTE = 60  # seconds of a recording that are worked on at a time
 ROLLOFF = 0.99
-DENSE_LIMIT = 1 << 18  # filter coefficients; past this (odd ratios such as 44056 : 16000) only the non-zero band is kept
+DENSE_LIMIT = 1 << 18  # filter coefficients; past this (odd ratios, 44056 : 16000) only the non-zero band is kept
 
 
 @state
@@ -56,7 +57,7 @@ class Resampler(nn.Module):
     def forward(
         self, x: Float[Tensor, "b n"], state: ResampleState | None = None, final: bool = True
     ) -> tuple[Float[Tensor, "b n_out"], ResampleState]:
-        """The outputs that are complete; with `final` all of them, ceil(n * rate_out / rate_in) for the whole stream."""
+        """The outputs that are complete; with `final` the rest too, ceil(n * rate_out / rate_in) in all."""
         tail = x.new_zeros(x.shape[0], self.reach) if state is None else state.tail.to(x)
         if self.num_in == self.num_out:
             return x, ResampleState(tail=tail)
@@ -67,7 +68,8 @@ class Resampler(nn.Module):
             heard = F.pad(heard, (0, self.reach + self.num_in))
         blocks = max((heard.shape[-1] - self.span) // self.num_in + 1, 0)
         y = self._blocks(heard[:, : (blocks - 1) * self.num_in + self.span], blocks)[:, :wanted]
-        return y, ResampleState(tail=x.new_zeros(tail.shape[0], self.reach) if final else heard[:, blocks * self.num_in :])
+        rest = x.new_zeros(x.shape[0], self.reach) if final else heard[:, blocks * self.num_in :]
+        return y, ResampleState(tail=rest)
 
     step = forward
 
@@ -89,7 +91,8 @@ def resample(wave: Float[Tensor, "*c n"], rate_in: int, rate_out: int) -> Float[
         return wave
     resampler, pieces, state = Resampler(rate_in, rate_out), [], None
     flat = wave.reshape(-1, wave.shape[-1])
-    pushes = flat.split(max(60 * rate_in // resampler.num_in, 1) * resampler.num_in, dim=-1)  # about a minute at a time
+    size = max(MINUTE * rate_in // resampler.num_in, 1) * resampler.num_in  # whole blocks, to bound the memory
+    pushes = torch.split(flat, size, dim=-1)
     for index, push in enumerate(pushes):
         y, state = resampler(push, state, final=index == len(pushes) - 1)
         pieces.append(y)

@@ -31,13 +31,19 @@ class DecoderAttention(nn.Module):
         self.o_proj = nn.Linear(config.num_heads * config.head_dim, config.width, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], turn: Rotation, mask: Bool[Tensor, "..."], state: KVState | None
+        self,
+        x: Float[Tensor, "b t d"],
+        turn: Rotation,
+        mask: Bool[Tensor, "..."],
+        state: KVState | None,
+        count: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Appends to `state` in place; its length is advanced once, by the decoder."""
-        q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for p in projections)  # b t d -> b h t d/h
         q, k = rotate(q, *turn), rotate(k, *turn)
         if state is not None:
-            k, v = state.append(self.layer, k, v)
+            k, v = state.append(self.layer, k, v, count)
         y: Tensor = self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))  # b h t d/h -> b t d
         return y
 
@@ -53,10 +59,15 @@ class DecoderLayer(nn.Module):
         self.mlp = GatedMLP(config.width, config.hidden)
 
     def forward(
-        self, x: Float[Tensor, "b t d"], turn: Rotation, mask: Bool[Tensor, "..."], state: KVState | None
+        self,
+        x: Float[Tensor, "b t d"],
+        turn: Rotation,
+        mask: Bool[Tensor, "..."],
+        state: KVState | None,
+        count: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Same shape out."""
-        x = x + self.self_attn(self.input_layernorm(x), turn, mask, state)
+        x = x + self.self_attn(self.input_layernorm(x), turn, mask, state, count)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -72,10 +83,10 @@ class Decoder(nn.Module):
 
     def init_state(self, batch: int, capacity: int | None = None) -> KVState:
         """Empty caches for `batch` streams of up to `capacity` positions (the whole context by default)."""
-        config = self.config
-        capacity = config.max_positions if capacity is None else capacity
+        c = self.config
+        capacity = c.max_positions if capacity is None else capacity
         like = self.norm.weight
-        return init_kv(config.num_layers, config.num_kv_heads, config.head_dim, batch=batch, capacity=capacity, like=like)
+        return init_kv(c.num_layers, c.num_kv_heads, c.head_dim, batch=batch, capacity=capacity, like=like)
 
     def forward(
         self,
@@ -88,23 +99,25 @@ class Decoder(nn.Module):
     ) -> tuple[Float[Tensor, "b t d"], KVState | None]:
         """Run `t` positions after those in `state`.
 
-        `count` says how many of the t are real in each row of a ragged batch (the rest trail, and are forgotten);
-        `mask` is for a padded batch without a cache: false at padding. Raises StaleState and CapacityError.
+        `count` says how many of the t are real in each row of a ragged batch (the rest trail, and are forgotten; a row
+        of 0 is idle and keeps its cache to the bit); `mask` is for a padded batch without a cache: false at padding,
+        where the output means nothing. Raises StaleState and CapacityError (compiled callers ask `state.check` first).
         """
         t = x.shape[1]
         if state is None:
             positions = torch.arange(t, device=x.device)
             allowed = causal_mask(t, t, x.device)
             if mask is not None:
-                allowed = allowed & mask[:, None, None, :]
+                itself = torch.eye(t, dtype=torch.bool, device=x.device)  # else padding would look nowhere: NaN
+                allowed = (allowed & mask[:, None, None, :]) | itself
         else:
             if not torch.compiler.is_compiling():
-                state.check(t)
+                state.check(t, count)
             positions = state.positions(t)[:, None]  # b 1 t
             allowed = state.mask(t)
         turn = rotation(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
         for layer in self.layers:
-            x = layer(x, turn, allowed, state)
+            x = layer(x, turn, allowed, state, count)
         return self.norm(x), None if state is None else state.advance(t, count)
 
     step = forward

@@ -20,6 +20,27 @@ from antiphon.nn.attention import KVState
 Segment = Tensor  # int64 [t]: token ids; floating [t, d]: rows of sound
 
 
+def segments_of(
+    ids: Int[Tensor, " t"], sounds: Sequence[Float[Tensor, "_ d"]], *, start: int, patch: int
+) -> list[Segment]:
+    """A prompt in the released form, ids with placeholders, as segments: the k-th `start` is followed by the k-th sound.
+
+    Raises InputError unless there are as many `start` ids as sounds, each followed by one `patch` for every row.
+    """
+    places = (ids == start).nonzero()[:, 0].tolist()
+    if len(places) != len(sounds):
+        raise InputError(f"the prompt announces {len(places)} sounds and {len(sounds)} were given; they must match.")
+    segments, done = [], 0
+    for place, rows in zip(places, sounds, strict=True):
+        after = (ids[place + 1 :] != patch).nonzero()[:, 0]
+        room = int(after[0]) if len(after) else len(ids) - place - 1
+        if room != len(rows):
+            raise InputError(f"a sound of {len(rows)} rows has {room} placeholders in the prompt; give one for every row.")
+        segments += [ids[done : place + 1], rows]
+        done = place + 1 + room
+    return [*segments, ids[done:]]
+
+
 class SpeechLM(nn.Module):
     """Step-Audio 2's language-model side. Parameter names are the released ones (`adapter`, `model`, `lm_head`)."""
 

@@ -1,6 +1,6 @@
-"""Convolutions that know where time ends: causal, and causal after looking ahead, with the state of a stream.
+"""Convolution that looks only backwards, with the state of a stream.
 
-    causal, kernel 3:   y[t] = f(x[t-2], x[t-1], x[t])          the state is the last two inputs
+    kernel 3:   y[t] = f(x[t-2], x[t-1], x[t])          the state is the last two inputs
 """
 
 import torch
@@ -28,12 +28,14 @@ class CausalConv1d(nn.Conv1d):
 
     def init_state(self, batch: int) -> ConvState:
         """Silence before the first input."""
-        return ConvState(tail=self.weight.new_zeros(batch, self.in_channels, self.reach))
+        shape, like = (batch, self.in_channels, self.reach), self.weight  # which may be sharded
+        return ConvState(tail=torch.zeros(shape, dtype=like.dtype, device=like.device))
 
     def forward(  # type: ignore[override]
         self, x: Float[Tensor, "b c t"], state: ConvState | None = None, final: bool = True
     ) -> tuple[Float[Tensor, "b c_out t"], ConvState]:
         """As many outputs as inputs; nothing is held back, so `final` changes nothing."""
+        assert self.stride == (1,) and self.padding == (0,), "a causal convolution pads with its past and has no stride"
         tail = x.new_zeros(x.shape[0], self.in_channels, self.reach) if state is None else state.tail
         heard = torch.cat([tail, x], dim=-1)  # b c reach+t
         y = F.conv1d(heard, self.weight, self.bias, dilation=self.dilation, groups=self.groups)

@@ -16,10 +16,9 @@ from typing import Any, TypeVar, cast
 
 import torch
 import torch.utils._pytree as pytree
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-
 from typing_extensions import dataclass_transform
 
 from antiphon.errors import InputError
@@ -46,7 +45,8 @@ def state(cls: type[T]) -> type[T]:
     def unflatten(leaves: Any, context: Any) -> Any:
         return made(**dict(zip(dynamic, leaves, strict=True)), **dict(zip(fixed, context, strict=True)))
 
-    pytree.register_pytree_node(made, flatten, unflatten, serialized_type_name=f"{made.__module__}.{made.__qualname__}")
+    name = f"{made.__module__}.{made.__qualname__}"
+    pytree.register_pytree_node(made, flatten, unflatten, serialized_type_name=name)
     return cast(type[T], made)
 
 
@@ -62,12 +62,18 @@ def _map(verb: Callable[..., Tensor], own: str, *values: Any, **options: Any) ->
         return verb(*values, **options)
     if isinstance(first, tuple):
         return tuple(_map(verb, own, *items, **options) for items in zip(*values, strict=True))
-    if not is_state(first):
-        return first
+    if first is None:
+        assert all(v is None for v in values), "a part of a state is there in one stream and missing in another"
+        return None
+    assert is_state(first), f"a state holds tensors, states, tuples or static fields, not {type(first).__name__}"
     if hasattr(first, own):
         return getattr(type(first), own)(*values, **options)
-    names = [f.name for f in fields(first) if not f.metadata.get("static")]
-    return replace(first, **{n: _map(verb, own, *[getattr(v, n) for v in values], **options) for n in names})
+    return replace(first, **{n: _map(verb, own, *[getattr(v, n) for v in values], **options) for n in _names(first)})
+
+
+def _names(state: Any) -> list[str]:
+    """The fields of a state that change while the stream runs."""
+    return [] if state is None else [f.name for f in fields(state) if not f.metadata.get("static")]
 
 
 def stack(states: Sequence[S]) -> S:
@@ -78,8 +84,8 @@ def stack(states: Sequence[S]) -> S:
 
 
 def row(state: S, index: int) -> S:
-    """Stream `index` of a batch, as a batch of one."""
-    return cast(S, _map(lambda t, index: t[index : index + 1], "_row", state, index=index))
+    """Stream `index` of a batch, as a batch of one; -1 is the last, a missing one is an IndexError."""
+    return cast(S, _map(lambda t, index: t.narrow(0, index, 1), "_row", state, index=index))
 
 
 def select(mask: Tensor, new: S, old: S) -> S:
@@ -105,26 +111,45 @@ def to(state: S, device: torch.device | str | None = None, dtype: torch.dtype | 
     return cast(S, pytree.tree_map_only(Tensor, move, state))
 
 
-def leaves(state: Any) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of a state with its path, in a fixed order."""
-    for path, leaf in pytree.tree_flatten_with_path(state)[0]:
-        if isinstance(leaf, Tensor):
-            yield pytree.keystr(path).strip("."), leaf
+def leaves(state: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of a state with its dotted path, in the order of the pytree."""
+    if isinstance(state, Tensor):
+        yield path, state
+        return
+    if isinstance(state, tuple):
+        parts = [(str(i), part) for i, part in enumerate(state)]
+    else:
+        parts = [(n, getattr(state, n)) for n in _names(state)]
+    for name, part in parts:
+        yield from leaves(part, f"{path}.{name}" if path else name)
 
 
 def save(state: Any, path: Path | str) -> None:
-    """Write a state to one safetensors file."""
-    save_file({name: tensor.detach().contiguous().clone() for name, tensor in leaves(state)}, str(path))
+    """Write a state to one safetensors file; of a shared cache only its own rows."""
+    save_file({name: tensor.detach().contiguous() for name, tensor in leaves(fork(state))}, str(path))
 
 
 def load(path: Path | str, like: S) -> S:
-    """Read a state back; `like` (a fresh `init_state`) says which class it is, the file says every size."""
-    with safe_open(str(path), framework="pt") as file:
-        held = {name: file.get_tensor(name) for name in file.keys()}
-    flat, spec = pytree.tree_flatten_with_path(like)
-    names = [pytree.keystr(p).strip(".") for p, leaf in flat if isinstance(leaf, Tensor)]
-    if set(names) != set(held):
-        odd = sorted(set(names) ^ set(held))[0]
-        raise InputError(f"{path} holds another kind of state ({odd} differs); load it with the module that saved it.")
-    values = [held[pytree.keystr(p).strip(".")] if isinstance(leaf, Tensor) else leaf for p, leaf in flat]
-    return cast(S, pytree.tree_unflatten(values, spec))
+    """Read a state back; `like` (a fresh `init_state`) says its class and dtypes, the file says every size.
+
+    Raises InputError for a file that is no state, or the state of another kind of module.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            held = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} could not be read as a saved state ({error}); save one with `save`.") from error
+    wanted = dict(leaves(like))
+    for name in sorted(set(wanted) ^ set(held)) or [n for n in wanted if _kind(wanted[n]) != _kind(held[n])]:
+        raise InputError(f"{path} holds another kind of state ({name} differs); load it with the module that saved it.")
+    flat, spec = pytree.tree_flatten(like)
+    names = iter(wanted)
+    return cast(S, pytree.tree_unflatten([_home(leaf, held, names) for leaf in flat], spec))
+
+
+def _kind(tensor: Tensor) -> tuple[torch.dtype, int]:
+    return tensor.dtype, tensor.dim()
+
+
+def _home(leaf: Any, held: dict[str, Tensor], names: Iterator[str]) -> Any:
+    return held[next(names)].to(leaf.device) if isinstance(leaf, Tensor) else leaf
