@@ -144,7 +144,8 @@ def resample(audio: Samples, rate: int, wanted: int) -> Samples:
     if rate == wanted:
         return audio
     common = int(np.gcd(rate, wanted))
-    return resample_poly(audio, wanted // common, rate // common).astype(np.float32)
+    resampled: Samples = resample_poly(audio, wanted // common, rate // common).astype(np.float32)
+    return resampled
 
 
 def target_item(text: str, speech: Speech) -> tuple[Row, Samples]:
@@ -183,7 +184,8 @@ def nothing_sound(rng: Random) -> Samples:
     noise = np.random.default_rng(rng.randrange(2**32)).standard_normal(count)
     spectrum = np.fft.rfft(noise) / np.maximum(np.arange(count // 2 + 1), 1) ** rng.uniform(0, 1)
     noise = np.fft.irfft(spectrum, count)
-    return (level * noise / noise.std()).astype(np.float32)
+    sound: Samples = (level * noise / noise.std()).astype(np.float32)
+    return sound
 
 
 def seen_voice(rng: Random) -> Voice:
