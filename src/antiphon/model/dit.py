@@ -3,7 +3,7 @@
     [x, mu, speaker, condition] ─in_proj─ 16 x (attention, causal convolution, MLP) ─final layer─> velocity
 
 There is no position encoding: order comes from the causal convolutions and from mu. Source: the DiT of the released
-flow; parameter names are the released ones. It keeps no state of its own: `forward` takes what earlier chunks left behind
+flow; parameter names are the released ones. It keeps no state of its own: `forward` takes what earlier chunks left
 (`Past`, one per Euler step) and hands back what this chunk leaves; `antiphon.nn.window` keeps it.
 """
 
