@@ -49,8 +49,8 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
 
 
 def bootstrap_ratio(
-    numerators: Sequence[float],
-    denominators: Sequence[float],
+    numerators: Sequence[float | int],
+    denominators: Sequence[float | int],
     *,
     samples: int = 1000,
     seed: int = 0,
@@ -81,7 +81,7 @@ def bootstrap_ratio(
 
 
 def bootstrap_mean(
-    values: Sequence[float], *, samples: int = 1000, seed: int = 0, confidence: float = 0.95
+    values: Sequence[float | int], *, samples: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> Interval:
     """Interval of a mean, by the same drawing."""
     return bootstrap_ratio(values, [1.0] * len(values), samples=samples, seed=seed, confidence=confidence)
