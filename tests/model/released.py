@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+
 from antiphon.config import AdaptorConfig, DecoderConfig, EncoderConfig, SpeechLMConfig
 from antiphon.model.speech_lm import SpeechLM
-from safetensors.torch import load_file
 
 START, END, PATCH = 488, 489, 490  # ids of the tiny vocabulary
 

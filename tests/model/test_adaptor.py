@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from antiphon.config import AdaptorConfig
 from antiphon.model.adaptor import Adaptor
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from antiphon.config import EncoderConfig
 from antiphon.errors import InputError
 from antiphon.model.encoder import AudioEncoder
 from antiphon.model.speech_lm import SpeechLM
-
 from tests.model.released import arrays, tiny_lm
 
 CASES = {name: [name] for name in ("sine", "noise", "chirp", "real")}

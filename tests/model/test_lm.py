@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from antiphon.config import DecoderConfig
 from antiphon.errors import CapacityError, InputError, StaleState
 from antiphon.model.lm import Decoder

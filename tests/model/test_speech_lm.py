@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from antiphon.errors import InputError
-from antiphon.model.speech_lm import SpeechLM, segments_of
 from torch import Tensor
 
+from antiphon.errors import InputError
+from antiphon.model.speech_lm import SpeechLM, segments_of
 from tests.model.released import PATCH, START, arrays, tiny_lm
 
 HEARD = {"one_audio": ["sine"], "two_audio": ["real", "noise"], "single_C1": ["chirp"], "single_C2": ["noise"]}

@@ -26,6 +26,7 @@ def slaney_hz(mel: Float[Tensor, "*f"]) -> Float[Tensor, "*f"]:
 
 
 @cache
+@torch.inference_mode(False)  # kept for later callers, who may want gradients
 @torch.inference_mode(False)  # the first caller may be in inference mode, a later one in training
 def mel_filters(
     rate: int, n_fft: int, num_mels: int, fmin: float = 0.0, fmax: float = 8000.0
@@ -45,6 +46,7 @@ def mel_filters(
 
 
 @cache
+@torch.inference_mode(False)  # kept for later callers, who may want gradients
 @torch.inference_mode(False)
 def hann(size: int) -> Float[Tensor, " n"]:
     """The periodic Hann window. Shared: read it, do not write to it."""

@@ -112,6 +112,7 @@ def _filter(taps: Tensor, phases: Tensor, num_in: int, num_out: int) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)
 def _bank(num_in: int, num_out: int) -> Float[Tensor, "n_out span"]:
     reach = _reach(num_in, num_out)
     taps = torch.arange(-reach, reach + num_in, dtype=torch.float64)
@@ -119,6 +120,7 @@ def _bank(num_in: int, num_out: int) -> Float[Tensor, "n_out span"]:
 
 
 @cache
+@torch.inference_mode(False)
 def _band(num_in: int, num_out: int) -> tuple[Float[Tensor, "n_out taps"], Tensor]:
     """The same filters without their zeros, and the place in the span where each begins."""
     reach = _reach(num_in, num_out)

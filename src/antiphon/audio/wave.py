@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
 import numpy as np
 import soundfile
@@ -30,7 +30,8 @@ from antiphon.audio.resample import resample
 from antiphon.errors import InputError
 from antiphon.rates import HEARD_HZ
 
-Source = str | Path | bytes | BinaryIO
+BinaryFile = io.BufferedIOBase | io.RawIOBase
+Source = str | Path | bytes | BinaryFile
 
 BLOCK = 1 << 20  # frames read at a time
 LOUDEST = 1e3  # full scale is 1; what lies beyond this is no sound, and its power would overflow
@@ -117,7 +118,7 @@ class Audio:
         """Headerless 16-bit little-endian samples, clipped at full scale; `from_pcm16` undoes it to the bit."""
         return _pcm16(self.samples)
 
-    def write(self, target: str | Path | BinaryIO) -> None:
+    def write(self, target: str | Path | BinaryFile) -> None:
         """Write a file by its ending (.wav .flac .ogg .mp3, .raw for bare 16-bit samples), or WAV to "-" or a file.
 
         Raises InputError for an ending that is not known or a place that cannot be written.
@@ -144,7 +145,7 @@ class Audio:
 class WaveWriter:
     """A WAV (or bare 16-bit) stream under way: `write` any number of times. Made by `open_writer`."""
 
-    def __init__(self, file: BinaryIO, rate: int, channels: int, raw: bool) -> None:
+    def __init__(self, file: BinaryFile, rate: int, channels: int, raw: bool) -> None:
         self._file, self._rate, self._channels, self._raw = file, rate, channels, raw
         self.num_samples = 0
         if not raw:
@@ -169,7 +170,7 @@ class WaveWriter:
 
 @contextmanager
 def open_writer(
-    target: str | Path | BinaryIO, rate: int, channels: int = 1, raw: bool | None = None
+    target: str | Path | BinaryFile, rate: int, channels: int = 1, raw: bool | None = None
 ) -> Iterator[WaveWriter]:
     """Write sound as it comes: to a path, to "-" (standard output), or to an open binary file; pipes too.
 
@@ -198,7 +199,7 @@ def _blocks(sound: "soundfile.SoundFile", name: str, max_s: float | None) -> Ite
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[tuple[BinaryIO, str]]:
+def _opened(source: Source) -> Iterator[tuple[BinaryFile, str]]:
     """A seekable binary file and what to call it in a message."""
     if isinstance(source, bytes):
         yield io.BytesIO(source), "the sound handed in"
@@ -216,13 +217,13 @@ def _opened(source: Source) -> Iterator[tuple[BinaryIO, str]]:
 
 
 @contextmanager
-def _target(target: str | Path | BinaryIO) -> Iterator[tuple[BinaryIO, bool]]:
+def _target(target: str | Path | BinaryFile) -> Iterator[tuple[BinaryFile, bool]]:
     """A file to write to, and whether it is a temporary one of ours that is renamed when all went well."""
     if not isinstance(target, str | Path):
         yield target, False
         return
     if str(target) == "-":
-        yield sys.stdout.buffer, False
+        yield cast(BinaryFile, sys.stdout.buffer), False
         return
     path = Path(target)
     try:

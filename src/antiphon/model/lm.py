@@ -68,7 +68,8 @@ class DecoderLayer(nn.Module):
     ) -> Float[Tensor, "b t d"]:
         """Same shape out."""
         x = x + self.self_attn(self.input_layernorm(x), turn, mask, state, count)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        x = x + self.mlp(self.post_attention_layernorm(x))
+        return x
 
 
 class Decoder(nn.Module):
