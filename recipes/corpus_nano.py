@@ -1,10 +1,12 @@
 """Make nano's speech corpus: its voice, the voices it hears, and whole dialogues, all synthetic and free.
 
-    python recipes/corpus_nano.py target heard --out runs/corpus --part 0 2     # half of the shards
+    python recipes/corpus_nano.py target hearing --out runs/corpus --part 0 2     # half of the shards
 
 Sets, each a folder of shards (see antiphon.data.store); a shard that is there is not made again:
 
+  target:
     target                24 kHz, the one voice that nano speaks with, word and phone times; target_dev: unheard texts
+  hearing:
     heard                 16 kHz, many voices; heard_dev_seen, heard_dev_unseen, heard_dev_awb: unheard texts
     dialogue              16 kHz, questions of training dialogues; dialogue_test_*: unheard wordings, fillings, voices
 
@@ -17,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 
@@ -356,19 +359,27 @@ def dialogue_jobs() -> Iterator[Job]:
         yield "dialogue", number, HEARD_HZ, make
 
 
-SETS: dict[str, Callable[[], Iterator[Job]]] = {"target": target_jobs, "heard": heard_jobs, "dialogue": dialogue_jobs}
+def hearing_jobs() -> Iterator[Job]:
+    """Five hours of hearing first, then dialogues and the rest of hearing by turns, so that both are usable early."""
+    heard, dialogues = list(heard_jobs()), list(dialogue_jobs())
+    yield from heard[:14]
+    for turn, pair in enumerate(zip_longest(dialogues, heard[14:])):
+        yield from (job for job in (pair if turn % 2 == 0 else pair[::-1]) if job is not None)
+
+
+SETS: dict[str, Callable[[], Iterator[Job]]] = {"target": target_jobs, "hearing": hearing_jobs}
 
 
 def make_sets(names: list[str], out: Path, part: int, parts: int) -> None:
     """Make the missing shards of some sets; of `parts` processes, each makes every `parts`-th shard."""
-    for name in names:
-        for place, (folder, number, rate, make) in enumerate(SETS[name]()):
-            if place % parts != part or has_shard(out / folder, number):
-                continue
-            start = time.monotonic()
-            seconds = write_shard(out / folder, number, make(), rate) / rate
-            took = time.monotonic() - start
-            log.info("%s %05d: %.0f s of sound in %.0f s (%.0fx)", folder, number, seconds, took, seconds / took)
+    jobs = [job for name in names for job in SETS[name]()]
+    for folder, number, rate, make in jobs[part::parts]:
+        if has_shard(out / folder, number):
+            continue
+        start = time.monotonic()
+        seconds = write_shard(out / folder, number, make(), rate) / rate
+        took = time.monotonic() - start
+        log.info("%s %05d: %.0f s of sound in %.0f s (%.0fx)", folder, number, seconds, took, seconds / took)
 
 
 def main() -> None:
