@@ -9,8 +9,8 @@ rendered when its three look-ahead codes have come. Within a call frames hear ea
 is part of the function: one call with `block` equals the calls that cut at the same places, one call without a state is
 the reference's offline result. `whole` is the offline rendering behind a prompt, `open` starts a stream behind one.
 
-Source: the flow of CosyVoice 2 with the DiT of Step-Audio 2; parameter names are the released ones. Deviations: the noise
-is an argument (by default a function of seed and frame), the clock is a counter, streams share nothing. `FlowOptions` can
+Source: the flow of CosyVoice 2 with the DiT of Step-Audio 2; parameter names are the released ones. Deviations: noise
+is an argument (a function of seed and frame), the clock is a counter, streams share nothing. `FlowOptions` can
 ask for the reference's own truncation and clock.
 """
 
