@@ -1,0 +1,185 @@
+"""Train nano's ears: the encoder by character CTC, then the adaptor by CTC against the language model's own embeddings.
+
+    python -m recipes.nano.hearing encoder MINUTES     runs/hearing
+    python -m recipes.nano.hearing adaptor MINUTES     runs/adaptor, from runs/hearing and runs/lm
+
+The second makes sound look like the pseudo-sound that the language model has learnt to read.
+"""
+
+import sys
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from antiphon.metrics.wer import wer
+from antiphon.model.adaptor import Adaptor
+from antiphon.model.encoder import MASKED, AudioEncoder
+from antiphon.model.speech_lm import SpeechLM
+from antiphon.rates import MEL_HOP, PIECE_PAD
+from recipes.nano import sizes
+from recipes.nano.examples import load_tokenizer
+from recipes.nano.features import Clip, clips
+from recipes.nano.loop import latest, one_thread, train
+from recipes.nano.tokenizer import CHARS, batch_of, chars, read_chars
+
+TOP = 2.0  # 8 decades on the scale of the log-mel
+SHARPNESS = 20.0  # of the cosine in the adaptor's CTC
+
+
+def piece_of(mel: np.ndarray, augment: Random | None = None) -> Tensor:
+    """One piece as the encoder gets it: levelled to its own maximum, the padding's two frames at the end. [128, t]"""
+    y = torch.from_numpy(mel.astype(np.float32)).T
+    y = F.pad(y, (0, PIECE_PAD // MEL_HOP), value=-10.0)
+    if augment is not None:
+        tilt = torch.linspace(-1, 1, y.shape[0])[:, None] * augment.uniform(-0.2, 0.2)
+        floor = float(y.max()) - augment.uniform(0.6, TOP)
+        noise = floor + augment.uniform(0.0, 0.15) * torch.randn(y.shape)
+        y = torch.logaddexp(8 * (y + tilt), 8 * noise) / 8 if augment.random() < 0.5 else y + tilt
+    y = torch.maximum(y, y.max() - TOP)
+    if augment is not None:
+        y = y + augment.uniform(-0.1, 0.1)
+        for _ in range(2):
+            bins, frames = augment.randint(0, 16), augment.randint(0, 12)
+            at, start = augment.randint(0, 127 - bins), augment.randint(0, max(0, y.shape[1] - frames))
+            y[at : at + bins] = y.mean()
+            y[:, start : start + frames] = y.mean()
+    return y
+
+
+def padded(mels: list[np.ndarray], augment: Random | None) -> tuple[Tensor, Tensor]:
+    """A batch of pieces, padded with 0.0, and their frames."""
+    pieces = [piece_of(m, augment) for m in mels]
+    lengths = torch.tensor([p.shape[1] for p in pieces])
+    return nn.utils.rnn.pad_sequence([p.T for p in pieces], batch_first=True).mT, lengths
+
+
+def hear(lm: SpeechLM, mels: list[np.ndarray], augment: Random | None = None) -> list[Tensor]:
+    """The prompt rows of each piece; without augmentation each is encoded alone, as at inference."""
+    if not mels:
+        return []
+    if augment is None:
+        return [lm.hear(piece_of(m)[None]) for m in mels]
+    return lm.hear_batch(*padded(mels, augment))
+
+
+class Ears(nn.Module):
+    """Encoder with a character head at 50 Hz, before the pooling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = AudioEncoder(sizes.ENCODER)
+        nn.init.normal_(self.encoder.positional_embedding.weight, std=0.02)
+        self.char = nn.Linear(sizes.ENCODER.width, 1 + len(CHARS))
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Character scores and how many steps are real."""
+        x, steps = self.encoder.embed(mel), (lengths + 1) // 2
+        bias = (torch.arange(x.shape[1])[None] >= steps[:, None]).to(x.dtype)[:, None, None] * MASKED
+        for block in self.encoder.blocks:
+            x = block(x, bias)
+        return self.char(F.layer_norm(x, x.shape[-1:])), steps
+
+
+class AdaptorTrainee(nn.Module):
+    """Encoder and adaptor; a step's class is the token whose embedding it points at, or the blank."""
+
+    def __init__(self, lm_state: dict[str, Tensor]) -> None:
+        super().__init__()
+        table = lm_state["lm.model.embed_tokens.weight"]
+        self.encoder = AudioEncoder(sizes.ENCODER)
+        self.adapter = Adaptor(sizes.ADAPTOR, sizes.ENCODER.width, table.shape[1])
+        self.num_tokens = load_tokenizer().layout().pad
+        self.register_buffer("classes", torch.cat([lm_state["blank"][None], table[: self.num_tokens]]).clone())
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Class scores, rows and how many are real."""
+        features, counts = self.encoder(mel, lengths)
+        rows = self.adapter(features)
+        scores = SHARPNESS * F.normalize(rows.float(), dim=-1) @ F.normalize(self.classes, dim=-1).T  # type: ignore[arg-type]
+        return scores, rows, (counts + 1) // 2
+
+
+def restore(lm: SpeechLM) -> None:
+    """Give a speech LM the trained ears."""
+    held: Any = latest(Path("runs/adaptor"))
+    own = {k: v for k, v in held["model"].items() if k.startswith(("encoder.", "adapter."))}
+    missing = lm.load_state_dict(own, strict=False).missing_keys
+    assert not [k for k in missing if k.startswith(("encoder.", "adapter."))]
+
+
+def load(name: str, limit: int | None = None) -> list[Clip]:
+    return sorted(clips(name, limit), key=lambda c: len(c.mel))
+
+
+def ctc(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> Tensor:
+    """CTC per target symbol."""
+    flat, lengths = torch.tensor(sum(targets, [])), torch.tensor([len(t) for t in targets])
+    log = scores.float().log_softmax(-1).transpose(0, 1)
+    return F.ctc_loss(log, flat, steps, lengths, zero_infinity=True, reduction="sum") / len(flat)
+
+
+def dev_sets() -> dict[str, list[Clip]]:
+    return {name: list(clips(name))[:60] for name in ("heard_dev_seen", "heard_dev_unseen", "heard_dev_awb")}
+
+
+def main_encoder(minutes: float) -> None:
+    one_thread()
+    torch.manual_seed(2)
+    data, dev, model = load("heard"), dev_sets(), Ears()
+    print(len(data), "clips", sum(len(c.mel) for c in data) / 360000, "h", flush=True)
+
+    def losses(step: int) -> dict[str, Tensor]:
+        torch.manual_seed(step)
+        chosen = batch_of(data, np.random.default_rng([2, step]), 4000)
+        scores, steps = model(*padded([c.mel for c in chosen], Random(step)))
+        return {"ctc": ctc(scores, steps, [chars(c.row["text"]) for c in chosen])}
+
+    def evaluate() -> dict[str, float]:
+        out = {}
+        for name, held in dev.items():
+            read = [read_chars(model(*padded([c.mel], None))[0][0].float()) for c in held]
+            out[name] = round(wer([c.row["text"] for c in held], read).rate, 4)
+        return out
+
+    train(Path("runs/hearing"), model, losses, minutes=minutes, lr=1.5e-3, evaluate=evaluate, evaluate_every=4)
+
+
+def main_adaptor(minutes: float) -> None:
+    one_thread()
+    torch.manual_seed(3)
+    tokenizer = load_tokenizer()
+    model = AdaptorTrainee(latest(Path("runs/lm"))["model"])  # type: ignore[index]
+    ears: Any = latest(Path("runs/hearing"))
+    model.encoder.load_state_dict({k[8:]: v for k, v in ears["model"].items() if k.startswith("encoder.")})
+    data, dev = load("heard"), dev_sets()
+
+    def losses(step: int) -> dict[str, Tensor]:
+        torch.manual_seed(step)
+        chosen = batch_of(data, np.random.default_rng([3, step]), 4000)
+        scores, rows, counts = model(*padded([c.mel for c in chosen], Random(step)))
+        targets = [[1 + i for i in tokenizer.encode(c.row["text"])] for c in chosen]
+        norms = rows.float().norm(dim=-1)
+        return {"ctc": ctc(scores, counts, targets), "norm": 0.05 * (norms - norms.new_ones(())).square().mean()}
+
+    def evaluate() -> dict[str, float]:
+        out = {}
+        for name, held in dev.items():
+            read = []
+            for clip in held:
+                best = torch.unique_consecutive(model(*padded([clip.mel], None))[0][0].argmax(-1)).tolist()
+                read.append(tokenizer.decode([i - 1 for i in best if i]))
+            out[name] = round(wer([c.row["text"] for c in held], read).rate, 4)
+        return out
+
+    frozen = [p for n, p in model.named_parameters() if not n.startswith("adapter.")]
+    groups: list[dict[str, Any]] = [{"params": list(model.adapter.parameters()), "lr": 1.5e-3}, {"params": frozen, "lr": 5e-4}]
+    train(Path("runs/adaptor"), model, losses, minutes=minutes, lr=1e-3, groups=groups, evaluate=evaluate)
+
+
+if __name__ == "__main__":
+    (main_encoder if sys.argv[1] == "encoder" else main_adaptor)(float(sys.argv[2]))

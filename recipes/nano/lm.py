@@ -1,0 +1,218 @@
+"""Train nano's language model: first on pseudo-sound (it learns to read a token path, to answer and to speak), then jointly
+with the encoder and the adaptor on real sound.
+
+    python -m recipes.nano.lm speak MINUTES        runs/lm
+    python -m recipes.nano.lm joint MINUTES        runs/joint, from runs/lm and runs/adaptor
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from antiphon.data import world
+from antiphon.metrics.wer import wer
+from antiphon.model.speech_lm import SpeechLM
+from antiphon.nn.rope import rotate, rotation
+from antiphon.text.layout import TokenLayout
+from recipes.nano import sizes
+from recipes.nano.examples import CODE, PAD, TEXT, Builder, Example, load_tokenizer
+from recipes.nano.hearing import hear, restore
+from recipes.nano.loop import latest, one_thread, train
+from recipes.nano.tasks import Tasks
+
+GUIDE_LAYER, GUIDE_HEAD = 2, 0
+CODE_NOISE = 0.10
+
+
+class Trainee(nn.Module):
+    """The speech LM, the vector of "nothing said here" in pseudo-sound, and the guide of one attention head."""
+
+    def __init__(self, vocab_size: int) -> None:
+        super().__init__()
+        self.lm = SpeechLM(sizes.config(vocab_size).lm)
+        width = self.lm.config.decoder.width
+        self.blank = nn.Parameter(torch.randn(width) * width**-0.5)
+        nn.init.normal_(self.lm.model.embed_tokens.weight, std=width**-0.5)
+        self.dropout = nn.Dropout(0.05)
+
+    def fill(self, x: Tensor, examples: list[Example], augment: Random | None = None) -> Tensor:
+        """Put pseudo-sound, or the rows of real sound, where the ids say `<audio_patch>`."""
+        table, parts = self.lm.model.embed_tokens.weight.detach(), []
+        rows = iter(hear(self.lm, [s.mel for e in examples for s in e.sounds if s.mel is not None], augment))
+        for b, example in enumerate(examples):
+            line, at = [], 0
+            for sound in example.sounds:
+                if sound.mel is not None:
+                    heard = next(rows).to(x.dtype)
+                else:
+                    path = torch.tensor(sound.path)
+                    clean = torch.where((path < 0)[:, None], self.blank, table[path.clamp(min=0)])
+                    heard = (clean + 0.25 * clean.norm(dim=-1, keepdim=True) * torch.randn_like(clean) * 16**-0.5).to(x.dtype)
+                line += [x[b, at : sound.start], heard]
+                at = sound.start + len(heard)
+            parts.append(torch.cat([*line, x[b, at:]]))
+        return torch.stack(parts)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of every position, and the log attention of the guided head."""
+        caught: list[Tensor] = []
+        layer = self.lm.model.layers[GUIDE_LAYER].self_attn  # type: ignore[union-attr]
+        hook = layer.register_forward_pre_hook(lambda _, args: caught.append(args[0]))  # type: ignore[union-attr]
+        logits, _ = self.lm(self.dropout(x))
+        hook.remove()
+        return logits, self._attention(layer, caught[0])
+
+    def _attention(self, layer: Any, x: Tensor) -> Tensor:
+        dim, t = layer.head_dim, x.shape[1]
+        part = slice(GUIDE_HEAD * dim, (GUIDE_HEAD + 1) * dim)
+        q = F.linear(x, layer.q_proj.weight[part], layer.q_proj.bias[part])[:, None]
+        k = F.linear(x, layer.k_proj.weight[:dim], layer.k_proj.bias[:dim])[:, None]
+        turn = rotation(torch.arange(t), dim, self.lm.config.decoder.rope_theta, q.dtype)
+        scores = (rotate(q, *turn) * dim**-0.5) @ rotate(k, *turn).mT
+        later = torch.ones(t, t, dtype=torch.bool).triu(1)
+        return scores[:, 0].float().masked_fill(later, -1e9).log_softmax(-1)  # b t t
+
+
+def collate(examples: list[Example], layout: TokenLayout, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Right-padded ids, kinds of loss, and the ids as input, where one speech code in ten is another one."""
+    length = max(len(e.ids) for e in examples)
+    ids = np.full((len(examples), length), layout.pad)
+    kind = np.zeros_like(ids)
+    for i, e in enumerate(examples):
+        ids[i, : len(e.ids)], kind[i, : len(e.ids)] = e.ids, e.kind
+    noisy = (ids >= layout.first_audio) & (rng.random(ids.shape) < CODE_NOISE)
+    seen = np.where(noisy, rng.integers(layout.first_audio, layout.first_audio + layout.num_codes, ids.shape), ids)
+    return torch.from_numpy(ids), torch.from_numpy(kind), torch.from_numpy(seen)
+
+
+def guide_loss(attention: Tensor, examples: list[Example]) -> Tensor:
+    """The guided head looks at the word that is being spoken."""
+    where = torch.zeros(attention.shape, dtype=torch.bool)
+    for b, example in enumerate(examples):
+        for position, start, end in example.guide:
+            where[b, position, start:end:5] = True
+    picked = where.any(-1)
+    if not picked.any():
+        return attention.sum() * 0
+    return -attention[picked].masked_fill(~where[picked], -1e9).logsumexp(-1).clamp(max=0).mean()
+
+
+def batch_losses(model: Trainee, examples: list[Example], layout: TokenLayout, step: int) -> dict[str, Tensor]:
+    """Mean cross-entropy of each modality, and the guide."""
+    ids, kind, seen = collate(examples, layout, np.random.default_rng([7, step]))
+    x = model.fill(model.lm.model.embed_tokens(seen), examples, Random(step))
+    logits, attention = model(x)
+    nats = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    kind = kind[:, 1:].flatten()
+    parts = {}
+    for name, which, weight in (("text", TEXT, 1.0), ("code", CODE, 1.0), ("pad", PAD, 0.1)):
+        mask = kind == which
+        if mask.any():
+            parts[name] = weight * nats[mask].mean()
+    parts["guide"] = 0.3 * guide_loss(attention, examples)
+    return parts
+
+
+@torch.no_grad()
+def greedy(lm: SpeechLM, prompts: list[Tensor], stop: int, limit: int) -> list[list[int]]:
+    """Continue prompts (embedded, [t, d] each) until the stop id, in one batch."""
+    counts = torch.tensor([len(p) for p in prompts])
+    x = nn.utils.rnn.pad_sequence(prompts, batch_first=True)
+    state = lm.init_state(len(prompts), int(counts.max()) + limit + 1)
+    logits, state = lm(x, state, count=counts)
+    token = logits[torch.arange(len(prompts)), counts - 1].argmax(-1)
+    made: list[list[int]] = [[] for _ in prompts]
+    done = torch.zeros(len(prompts), dtype=torch.bool)
+    for _ in range(limit):
+        for i, t in enumerate(token.tolist()):
+            if not done[i]:
+                made[i].append(t)
+        done |= token == stop
+        if done.all():
+            break
+        logits, state = lm(token[:, None], state)
+        token = logits[:, 0].argmax(-1)
+    return made
+
+
+class Evaluation:
+    """What the losses do not tell: reading held-out text aloud, answering, and hearing the right slots."""
+
+    def __init__(self, model: Trainee, tasks: Tasks, read_codes: Callable[[list[int]], str]) -> None:
+        self.model, self.tasks, self.read_codes = model, tasks, read_codes
+        self.builder, self.layout = tasks.builder, tasks.builder.layout
+
+    def prompts(self, examples: list[Example]) -> list[Tensor]:
+        """Embedded prompts: everything before the first position that is learned."""
+        lines = []
+        for e in examples:
+            first = next(i for i, k in enumerate(e.kind) if k)
+            x = self.model.lm.model.embed_tokens(torch.tensor([e.ids[:first]]))
+            part = Example(task=e.task, ids=e.ids[:first], sounds=e.sounds)
+            lines.append(self.model.fill(x, [part])[0])
+        return lines
+
+    def run(self) -> dict[str, float]:
+        out: dict[str, float] = {}
+        speak, said = self.tasks.dev_speak()
+        made = greedy(self.model.lm, self.prompts(speak), self.layout.eot, 260)
+        texts, codes = self._split(made)
+        ends = [len(m) for m in made]
+        out["speak_wer"] = wer(said, [self.read_codes(c) for c in codes]).rate
+        out["ended"] = sum(n < 260 for n in ends) / len(ends)
+        for name, examples, turns in self.tasks.dev_answers():
+            replies = greedy(self.model.lm, self.prompts(examples), self.layout.eot, 40)
+            heard = [self.builder.tokenizer.decode(r) for r in replies]
+            out[name] = sum(world.right_answer(t, h) for t, h in zip(turns, heard, strict=True)) / len(turns)
+        for name, examples, texts in self.tasks.dev_hear():
+            replies = greedy(self.model.lm, self.prompts(examples), self.layout.eot, 60)
+            out[name] = wer(texts, [self.builder.tokenizer.decode(r) for r in replies]).rate
+        return {k: round(float(v), 4) for k, v in out.items()}
+
+    def _split(self, made: list[list[int]]) -> tuple[list[str], list[list[int]]]:
+        parts = [self.layout.split(m) for m in made]
+        return [self.builder.tokenizer.decode(p.text) for p in parts], [
+            [self.layout.code_of(t) for t in p.speech] for p in parts
+        ]
+
+
+def main(stage: str, minutes: float) -> None:
+    one_thread()
+    torch.manual_seed(5)
+    from recipes.nano.tokenizer import code_reader
+
+    tokenizer = load_tokenizer()
+    tasks = Tasks(Builder(tokenizer), real=stage == "joint")
+    model = Trainee(tokenizer.layout().vocab_size)
+    folder = Path("runs/lm" if stage == "speak" else "runs/joint")
+    if stage == "joint":
+        model.load_state_dict(latest(Path("runs/lm"))["model"])  # type: ignore[index]
+        restore(model.lm)
+    evaluation = Evaluation(model, tasks, code_reader())
+    layout = tasks.builder.layout
+
+    def losses(step: int) -> dict[str, Tensor]:
+        torch.manual_seed(step)
+        return batch_losses(model, tasks.batch(step), layout, step)
+
+    hearing = [p for n, p in model.named_parameters() if n.startswith(("lm.encoder", "lm.adapter"))]
+    names = {id(p) for p in hearing}
+    rest = [p for p in model.parameters() if id(p) not in names]
+    lr = 1.5e-3 if stage == "speak" else 8e-4
+    groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
+    if stage == "joint":
+        groups.append({"params": hearing, "lr": 4e-4})
+    train(folder, model, losses, minutes=minutes, lr=lr, groups=groups, decay=0.05, evaluate=evaluation.run)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))
+
+

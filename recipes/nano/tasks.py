@@ -1,0 +1,243 @@
+"""What nano's language model is trained on: a mixture of tasks, drawn as a pure function of the step.
+
+speak: read a text aloud · talk: answer aloud · answer: answer in writing · hear: write what was said.
+With `real` the sound of the corpus is heard, cut into pieces of a random length of 2 to 25 s; without it a token path
+stands for the sound, so that the language model can learn before its ears do.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from antiphon.data import world
+from antiphon.data.families import SAY
+from antiphon.data.record import dialogue_from_json
+from antiphon.data.world import Dialogue, Turn
+from antiphon.rates import MEL_HZ, PIECE_S
+from recipes.corpus_nano import target_strings
+from recipes.nano.examples import (
+    CHAT,
+    SPEAK,
+    TRANSCRIBE,
+    Builder,
+    Example,
+    Sound,
+    Spoken,
+    call_text,
+    pseudo,
+    spoken_by_text,
+)
+from recipes.nano.features import clips
+
+MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
+MIX_REAL = {"speak": 0.16, "talk": 0.44, "answer": 0.16, "hear": 0.24}
+REAL = 0.8  # share of real sound once there are ears
+POOL = 8  # batches that are made together, so that each can hold examples of one length
+BATCH_TOKENS, LONGEST = 2200, 520
+
+
+class Tasks:
+    """Batches of examples; every draw comes from the step's own generator."""
+
+    def __init__(self, builder: Builder, real: bool) -> None:
+        self.builder, self.real = builder, real
+        self.voice = spoken_by_text()
+        self.texts = sorted(self.voice)
+        self.words = [t for w in world.vocabulary() for t in builder.encode(" " + w)]
+        self.sayings = [t for t in target_strings() if t in self.voice]
+        self.heard = [c for c in clips("heard")] if real else []
+        self.dialogues = list(conversations("dialogue")) if real else []
+        self.aloud = [d for d in self.dialogues if self.speakable(d[0])]
+        self.pool = lru_cache(2)(self._pool)
+        print(len(self.texts), "spoken texts,", len(self.sayings), "sayings,", len(self.heard), "heard,",
+              len(self.dialogues), "dialogues,", len(self.aloud), "aloud", flush=True)  # fmt: skip
+
+    def batch(self, step: int) -> list[Example]:
+        """The examples of one step."""
+        return self.pool(step // POOL)[step % POOL]
+
+    def _pool(self, number: int) -> list[list[Example]]:
+        rng = Random(f"pool {number} {self.real}")
+        mix = MIX_REAL if self.real else MIX
+        drawn, total = [], 0
+        while total < POOL * BATCH_TOKENS:
+            task = rng.choices(list(mix), list(mix.values()))[0]
+            example = getattr(self, task)(rng)
+            if len(example.ids) <= LONGEST:
+                drawn.append(example)
+                total += len(example.ids)
+        drawn.sort(key=lambda e: len(e.ids))
+        bounds, size = [0], 0
+        for i, example in enumerate(drawn):
+            size += len(example.ids)
+            if size >= total * len(bounds) / POOL:
+                bounds.append(i + 1)
+        batches = [drawn[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+        while len(batches) < POOL:
+            batches.append(batches[-1])
+        rng.shuffle(batches)
+        return batches
+
+    # --- the tasks ----------------------------------------------------------------------------------------------------
+
+    def speak(self, rng: Random) -> Example:
+        """Read a text aloud."""
+        return self.reading(self.voice[rng.choice(self.texts)])
+
+    def reading(self, spoken: Spoken) -> Example:
+        example = Example(task="speak")
+        self.builder.message(example, "system", SPEAK)
+        self.builder.message(example, "human", spoken.text)
+        self.builder.spoken(example, spoken)
+        return example
+
+    def hear(self, rng: Random) -> Example:
+        """Write what was said."""
+        if self.real and rng.random() < REAL:
+            clip = rng.choice(self.heard)
+            return self.hearing(clip.row["text"], pieces(clip.mel, rng))
+        text = rng.choice([world.salad(rng, rng.randint(2, 8)), world.sentences(rng), rng.choice(self.texts)])
+        return self.hearing(text, [self.path(text, rng)])
+
+    def hearing(self, text: str, sounds: list[Sound]) -> Example:
+        example = Example(task="hear")
+        self.builder.message(example, "system", TRANSCRIBE)
+        self.builder.heard(example, sounds)
+        self.builder.written(example, text)
+        return example
+
+    def talk(self, rng: Random) -> Example:
+        """Answer aloud: one conversation whose replies the voice has all said."""
+        if self.real and self.aloud and rng.random() < REAL:
+            dialogue, mels = rng.choice(self.aloud)
+            return self.conversation(dialogue, [pieces(m, rng) for m in mels], rng.random() < 0.3, True)
+        dialogue = self.draw(rng, True)
+        return self.conversation(dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, True)
+
+    def answer(self, rng: Random) -> Example:
+        """Answer in writing."""
+        if self.real and rng.random() < REAL:
+            dialogue, mels = rng.choice(self.dialogues)
+            return self.conversation(dialogue, [pieces(m, rng) for m in mels], rng.random() < 0.3, False)
+        dialogue = self.draw(rng, False)
+        return self.conversation(dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, False)
+
+    def draw(self, rng: Random, aloud: bool) -> Dialogue:
+        """A training dialogue, one that can be spoken if need be."""
+        for _ in range(60):
+            dialogue = world.sample(rng)
+            if dialogue.task == "say" and aloud:
+                dialogue = world.say(rng.choice(self.sayings).rstrip("."), rng.choice(SAY))
+                if world.split(dialogue) != "train":
+                    continue
+            if not aloud or self.speakable(dialogue):
+                return dialogue
+        return world.sample(rng, "greet")
+
+    def speakable(self, dialogue: Dialogue) -> bool:
+        return all(t in self.voice for turn in dialogue.turns for t in (turn.filler, turn.reply) if t)
+
+    # --- the parts ----------------------------------------------------------------------------------------------------
+
+    def conversation(
+        self, dialogue: Dialogue, heard: list[list[Sound]], schema: bool, aloud: bool
+    ) -> Example:
+        """A whole conversation; every reply is learned."""
+        example, builder = Example(task="talk" if aloud else "answer"), self.builder
+        builder.message(example, "system", CHAT)
+        if schema or any(t.tool_call for t in dialogue.turns):
+            builder.message(example, "tool_json_schemas", builder.schema)
+        for turn, sounds in zip(dialogue.turns, heard, strict=True):
+            builder.heard(example, sounds)
+            if turn.tool_call:
+                self.call(example, turn, aloud)
+            self.reply(example, turn.reply, aloud)
+        return example
+
+    def call(self, example: Example, turn: Turn, aloud: bool) -> None:
+        """The filler and the call, then what the tool gave back."""
+        if aloud:
+            self.builder.spoken(example, self.voice[turn.filler], call=call_text(turn))
+        else:
+            self.builder.written_call(example, call_text(turn))
+        self.builder.message(example, "input", turn.tool_result)
+
+    def reply(self, example: Example, text: str, aloud: bool) -> None:
+        if aloud:
+            self.builder.spoken(example, self.voice[text])
+        else:
+            self.builder.written(example, text)
+
+    def path(self, text: str, rng: Random) -> Sound:
+        """Pseudo-sound of a text; silence is blanks."""
+        ids = self.builder.encode(text) if text else ()
+        return Sound(path=tuple(pseudo(ids, rng, self.words)) if text else (-1,) * rng.randint(2, 40))
+
+    # --- what is measured ---------------------------------------------------------------------------------------------
+
+    def dev_speak(self) -> tuple[list[Example], list[str]]:
+        """Held-out texts to read aloud."""
+        dev = spoken_dev()[::8][:36]
+        return [self.reading(s) for s in dev], [s.text for s in dev]
+
+    def dev_answers(self) -> Iterator[tuple[str, list[Example], list[Turn]]]:
+        """Last turns of held-out dialogues, answered in writing."""
+        for split in ("template", "slots"):
+            name = f"dialogue_test_{split}"
+            held = list(conversations(name))[:120] if self.real else []
+            rng = Random(split)
+            if not self.real:
+                drawn = [world.sample(rng, None, split) for _ in range(120)]  # type: ignore[arg-type]
+                made = [(d, [[self.path(t.user, rng)] for t in d.turns]) for d in drawn]
+            else:
+                made = [(d, [[Sound(mel=m)] for m in mels]) for d, mels in held]
+            made = [m for m in made if not m[0].turns[-1].tool_call]
+            yield f"answer_{split}", [self.last(d, s) for d, s in made], [d.turns[-1] for d, _ in made]
+
+    def last(self, dialogue: Dialogue, sounds: list[list[Sound]]) -> Example:
+        """A conversation whose last written reply is what is learned."""
+        example = self.conversation(dialogue, sounds, False, False)
+        learned = [i for i, k in enumerate(example.kind) if k]
+        start = max((i for i in learned if i - 1 not in set(learned)), default=0)
+        example.kind = [k if i >= start else 0 for i, k in enumerate(example.kind)]
+        return example
+
+    def dev_hear(self) -> Iterator[tuple[str, list[Example], list[str]]]:
+        """Held-out speech to write down."""
+        if not self.real:
+            rng = Random("hear")
+            texts = [world.salad(rng, rng.randint(2, 7)) for _ in range(60)]
+            yield "hear_pseudo", [self.hearing(t, [self.path(t, rng)]) for t in texts], texts
+            return
+        for name in ("heard_dev_seen", "heard_dev_unseen", "heard_dev_awb"):
+            held = list(clips(name))[:80]
+            yield name, [self.hearing(c.row["text"], [Sound(mel=c.mel)]) for c in held], [c.row["text"] for c in held]
+
+
+def pieces(mel: np.ndarray, rng: Random) -> list[Sound]:
+    """Cut into pieces of one random length; most utterances are shorter than it and stay whole."""
+    length = int(MEL_HZ * rng.uniform(2, PIECE_S))
+    cuts = [mel[i : i + length] for i in range(0, max(len(mel), 1), length)]
+    if len(cuts) > 1 and len(cuts[-1]) < 10:
+        cuts = cuts[:-1]
+    return [Sound(mel=c) for c in cuts]
+
+
+def conversations(name: str) -> Iterator[tuple[Dialogue, list[np.ndarray]]]:
+    """Dialogues of the corpus with the log-mel of each user turn."""
+    for clip in clips(name):
+        rate = clip.row["rate"]
+        spans = [(round(a * MEL_HZ / rate), round(b * MEL_HZ / rate)) for a, b in clip.row["spans"]]
+        yield dialogue_from_json(clip.row["dialogue"]), [clip.mel[a:b] for a, b in spans]
+
+
+@lru_cache(1)
+def spoken_dev() -> list[Spoken]:
+    """Held-out utterances of nano's voice."""
+    made: dict[str, Any] = spoken_by_text(("target_dev",))
+    return [made[t] for t in sorted(made)]
+
+
