@@ -5,9 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from antiphon.text.layout import OFFICIAL
 from antiphon.text.tokenizer import Tokenizer, byte_tokenizer, train_bpe
+
+# the same examples on every run, however busy the machine is
+settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("steady")
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "language-model"
 

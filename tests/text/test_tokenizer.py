@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.errors import InputError, WeightsError
+from antiphon.text import tokenizer
 from antiphon.text.layout import OFFICIAL
 from antiphon.text.tokenizer import AddedToken, TextDecoder, Tokenizer, byte_tokenizer, decode_bytes, train_bpe
 
@@ -108,6 +109,17 @@ def test_merges_written_as_pairs_load_too(tmp_path: Path) -> None:
     assert Tokenizer.load(tmp_path).encode("the weather") == NANO.encode("the weather")
 
 
+def test_a_control_token_listed_among_the_words_too_stays_one(tmp_path: Path) -> None:
+    NANO.save(tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    edited(tmp_path, "vocab.json", **{"<audio_start>": NANO.id_of("<audio_start>")})
+    loaded = Tokenizer.load(tmp_path)
+    assert loaded.layout() == NANO.layout() and loaded.base == NANO.base
+    edited(tmp_path, "vocab.json", **{"<audio_start>": 5})
+    with pytest.raises(WeightsError, match="another file"):
+        Tokenizer.load(tmp_path)
+
+
 def edited(folder: Path, name: str, **changes: Any) -> None:
     path = folder / name
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -139,17 +151,14 @@ def test_a_vocabulary_that_lacks_tokens_is_refused() -> None:
         Tokenizer({**spec, "model": {**spec["model"], "vocab": vocab, "merges": []}}, tokens)
 
 
-def test_the_released_vocabulary_is_checked_against_its_known_ids() -> None:
-    """A vocabulary of the released size: its base tokens are stand-ins, the control tokens the released ones."""
-    spec = byte_tokenizer(OFFICIAL)._spec
-    vocab = spec["model"]["vocab"] | {f"stand-in {n}": n for n in range(256, 151643)}
-    model = {**spec["model"], "vocab": vocab}
-    tokens = byte_tokenizer(OFFICIAL).added_tokens
-    assert Tokenizer({**spec, "model": model}, tokens).layout(158720).first_audio == 151696
+def test_the_released_vocabulary_is_checked_against_its_known_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "OFFICIAL_BASE", 256)  # take the byte vocabulary for the released one
+    released = byte_tokenizer(OFFICIAL)
+    assert released.layout(158720).first_audio == 151696
     swap = {"<tts_start>": "<tts_end>", "<tts_end>": "<tts_start>"}
-    wrong = [AddedToken(swap.get(t.name, t.name), t.id) for t in tokens]
+    wrong = [AddedToken(swap.get(t.name, t.name), t.id) for t in released.added_tokens]
     with pytest.raises(WeightsError, match="tts_start"):
-        Tokenizer({**spec, "model": model}, wrong).layout(158720)
+        Tokenizer(released._spec, wrong).layout(158720)
 
 
 def test_byte_tokenizer_has_the_released_ids(official: Tokenizer) -> None:

@@ -184,9 +184,10 @@ class Tokenizer:
         if (folder / "added_tokens.json").is_file():
             listed = [AddedToken(name, i) for name, i in _read_json(folder / "added_tokens.json").items()]
             _merge(added, listed, "added_tokens.json")
-        # tokens of the BPE vocabulary may be listed again as added ones: the same id is no second token
-        vocab = spec["model"]["vocab"]
-        return cls(spec, [t for t in added.values() if vocab.get(t.name) != t.id])
+        vocab = dict(spec["model"]["vocab"])
+        _merge(added, [AddedToken(name, vocab[name]) for name in added if name in vocab], "the BPE vocabulary")
+        vocab = {name: i for name, i in vocab.items() if name not in added}  # listed twice: it is a control token
+        return cls({**spec, "model": {**spec["model"], "vocab": vocab}}, added.values())
 
     def save(self, folder: str | Path) -> None:
         """Write the released file forms: tokenizer.json, vocab.json, merges.txt, added_tokens.json, the config."""
