@@ -209,7 +209,7 @@ def main(stage: str, minutes: float) -> None:
     groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
     if stage == "joint":
         groups.append({"params": hearing, "lr": 4e-4})
-    train(folder, model, losses, minutes=minutes, lr=lr, groups=groups, decay=0.05, evaluate=evaluation.run)
+    train(folder, model, losses, minutes=minutes, lr=lr, groups=groups, decay=0.05, evaluate=evaluation.run, evaluate_every=6)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ from recipes.nano.features import clips
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_REAL = {"speak": 0.16, "talk": 0.44, "answer": 0.16, "hear": 0.24}
 REAL = 0.8  # share of real sound once there are ears
-POOL = 8  # batches that are made together, so that each can hold examples of one length
-BATCH_TOKENS, LONGEST = 2200, 520
+POOL = 12  # batches that are made together, so that each can hold examples of one length
+BATCH_TOKENS, LONGEST = 1300, 520
 
 
 class Tasks:

@@ -1,0 +1,142 @@
+"""Train nano's flow: codes and a voice prompt to a mel, by conditional flow matching.
+
+    python -m recipes.nano.flow MINUTES
+
+An example is two utterances of one voice end to end: the first may serve as the prompt, its mel given as the condition.
+Blocks of random size are masked, so that streaming is trained; codes, voice and prompt are dropped now and then, so that
+guidance has something to steer away from.
+"""
+
+import math
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from antiphon.model.flow import Flow
+from antiphon.nn.blocks import time_mask
+from recipes.nano import sizes
+from recipes.nano.features import Clip, clips
+from recipes.nano.loop import latest, one_thread, train
+from recipes.nano.speaker import RUN as SPEAKER_RUN
+from recipes.nano.speaker import SpeakerNet, features
+from recipes.nano.tokenizer import MEL_MEAN, MEL_SPREAD
+
+RUN = Path("runs/flow")
+FRAMES = 1500  # mel frames of a batch
+BLOCKS = (None, None, 25, 25, 10)
+DROP, PROMPTED = 0.2, 0.75
+
+
+def codes_of(name: str) -> dict[str, list[np.ndarray]]:
+    """The codes of every utterance, by shard."""
+    made = {}
+    for path in sorted((Path("runs/codes") / name).glob("[0-9]*.npz")):
+        held = np.load(path)
+        codes, at = held["codes"], held["at"]
+        made[path.stem] = [codes[a:b] for a, b in zip(at, at[1:], strict=False)]
+    return made
+
+
+def pairs(name: str) -> list[tuple[np.ndarray, Clip]]:
+    """Codes with their clip."""
+    codes, seen, out = codes_of(name), {}, []
+    for clip in clips(name):
+        shard = clip.row["shard"]
+        i = seen[shard] = seen.get(shard, -1) + 1
+        if shard in codes:
+            out.append((codes[shard][i], clip))
+    return out
+
+
+def fitted(codes: np.ndarray, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """As many frames as twice the codes: the last code may outlast the mel."""
+    assert clip.frames is not None
+    mel = clip.frames[: 2 * len(codes)].astype(np.float32)
+    return codes.astype(np.int64), np.pad(mel, ((0, 2 * len(codes) - len(mel)), (0, 0)), mode="edge")
+
+
+def main(minutes: float) -> None:
+    one_thread()
+    torch.manual_seed(8)
+    data = pairs("target")
+    dev = pairs("target_dev")[:24]
+    net: Any = latest(SPEAKER_RUN)
+    speaker = SpeakerNet()
+    speaker.load_state_dict({k: v for k, v in net["model"].items() if k != "classes"})
+
+    @lru_cache(400)
+    @torch.no_grad()
+    def voice_of(i: int) -> Tensor:
+        clip = data[i % 400][1]
+        embedding: Tensor = speaker(torch.from_numpy(features(clip, clip.row["rate"]).astype(np.float32))[None])[0]
+        return embedding
+
+    model = Flow(sizes.FLOW)
+    for layer in (model.encoder_proj, model.decoder.estimator.final_layer.linear):
+        nn.init.constant_(layer.bias, MEL_MEAN)
+    print(len(data), "clips,", sum(p.numel() for p in model.parameters()), "parameters", flush=True)
+
+    def batch(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        codes, mels, prompts, voices, total = [], [], [], [], 0
+        while total < FRAMES:
+            i, j = rng.integers(len(data)), rng.integers(len(data))
+            (a, x), (b, y) = fitted(*data[i]), fitted(*data[j])
+            codes.append(torch.from_numpy(np.concatenate([a, b])))
+            mels.append(torch.from_numpy(np.concatenate([x, y])))
+            prompts.append(len(a) if rng.random() < PROMPTED else 0)
+            voices.append(voice_of(int(rng.integers(400))))
+            total += len(mels[-1])
+        lengths = torch.tensor([len(c) for c in codes])
+        pad = nn.utils.rnn.pad_sequence
+        return pad(codes, True), pad(mels, True).mT, lengths, torch.tensor(prompts), torch.stack(voices)
+
+    def losses(step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([8, step])
+        torch.manual_seed(step)
+        codes, mel, lengths, prompts, voices = batch(rng)
+        block = BLOCKS[rng.integers(len(BLOCKS))]
+        t = 1 - torch.cos(torch.rand(len(codes)) * math.pi / 2)
+        noise, at = torch.randn_like(mel), t[:, None, None]
+        real = time_mask(2 * lengths, mel.shape[-1])[:, None]
+        known = time_mask(2 * prompts, mel.shape[-1])[:, None]
+        kept = (torch.rand(len(codes)) > DROP).float()
+        mu = model.mu(codes, num_real=lengths, block=block, prompt_len=prompts)
+        spoken = model.speaker(voices) * kept[:, None]
+        cond = mel * known * kept[:, None, None]
+        v = model.velocity((1 - at) * noise + at * mel, t, mu * kept[:, None, None], spoken, cond,
+                           num_real=lengths, block=block, prompt_len=prompts)  # fmt: skip
+        learned = (real & ~known).expand_as(mel)
+        return {
+            "flow": F.mse_loss(v.float()[learned], (mel - noise)[learned]) / MEL_SPREAD**2,
+            "mu": 0.2 * (mu.float() - mel)[real.expand_as(mel)].abs().mean() / MEL_SPREAD,
+        }
+
+    def evaluate() -> dict[str, float]:
+        far = []
+        prompt, shown = fitted(*data[0])
+        for codes, clip in dev:
+            ids, mel = fitted(codes, clip)
+            made = model.whole(torch.from_numpy(ids)[None], torch.from_numpy(prompt)[None],
+                               torch.from_numpy(shown).T[None], voice_of(0)[None])  # fmt: skip
+            far.append((made[0].T - torch.from_numpy(mel)).abs().mean().item())
+        return {"mel": round(float(np.mean(far)), 4)}
+
+    train(RUN, model, losses, minutes=minutes, lr=1e-3, evaluate=evaluate, warm_up=200)
+
+
+def trained() -> Flow:
+    """The flow of the run."""
+    model, held = Flow(sizes.FLOW), latest(RUN)
+    assert held is not None
+    model.load_state_dict(held["model"])
+    return model.eval()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))
