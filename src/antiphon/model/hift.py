@@ -4,19 +4,29 @@
          └─ conv_pre ─ up ─ res ─ up ─ res ─ ... ┴─ magnitude, phase ─ iSTFT ─ wave
 
 Source: HiFT-GAN as CosyVoice 2 released it; parameter names are the released ones, weight norm included (`fold` removes
-it for inference). Deviations: the noise of the source is an argument; the phase is accumulated in cycles modulo one, so
-that it stays exact however long the sound is; sizes are data (a coarse iSTFT of 960/240 is the same class).
+it for inference). Sizes are data: a coarse iSTFT of 960/240 is the same class.
+
+The network hears about a dozen frames to each side, so a stream renders each frame twice and joins the two renderings:
+
+    call 1   . . . . . . . . | 8 held back      rendered without what follows; three frames of it are kept as a wave
+    call 2       8 before | 8 held | new . . .   rendered again; the first three held frames fade from old to new
+
+Pitch and phase are carried, and the pitch of a frame is fixed only once its five later frames are known, so the two
+renderings sing the same note in step and the halves of the fade (raised cosines) add up to one: no seam.
 """
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
 from antiphon.config import HiFTConfig
-from antiphon.rates import FRAME_HOP, SPOKEN_HZ
+from antiphon.model.source import F0Predictor, HarmonicSource
+from antiphon.nn.noise import SOURCE, Noise, Seeded
+from antiphon.nn.state import state
+from antiphon.rates import FRAME_HOP
 
 
 class Snake(nn.Module):
@@ -54,81 +64,21 @@ class ResBlock(nn.Module):
         return x
 
 
-class F0Predictor(nn.Module):
-    """Pitch in Hz of each frame; it hears five frames to each side."""
-
-    REACH = 5
-
-    def __init__(self, num_mels: int, width: int) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for i in range(self.REACH):
-            layers += [weight_norm(nn.Conv1d(width if i else num_mels, width, 3, padding=1)), nn.ELU()]
-        self.condnet = nn.Sequential(*layers)
-        self.classifier = nn.Linear(width, 1)
-
-    def forward(self, mel: Float[Tensor, "b f t"]) -> Float[Tensor, "b t"]:
-        """Hz; what is under `voiced_hz` counts as unvoiced."""
-        hz: Tensor = self.classifier(self.condnet(mel).mT)  # b f t -> b d t -> b t 1
-        return hz.squeeze(-1).abs()
+HELD = 8  # frames that are not spoken yet: the network has not heard what follows them
+BEFORE = 8  # frames kept before them, for the network to hear
+FADE = 3  # frames over which the old rendering gives way to the new one; what they hear reaches no further than HELD
 
 
-class HarmonicSource(nn.Module):
-    """Sines at the pitch and its multiples where there is voice, noise where there is none, mixed to one signal."""
+@state
+class HiFTState:
+    """A stream of the vocoder. Until 16 frames have come the tensors grow, then they keep their shape."""
 
-    def __init__(self, config: HiFTConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.l_linear = nn.Linear(config.num_harmonics + 1, 1)
-
-    def forward(
-        self,
-        f0: Float[Tensor, "b t"],
-        eps: Float[Tensor, "b n k"] | None = None,
-        phase: Float[Tensor, "b k"] | None = None,
-    ) -> Float[Tensor, "b 1 n"]:
-        """480 samples a frame. `eps`: standard normal noise, none by default; `phase`: see `sines`."""
-        sines, voiced = self.sines(f0, phase)
-        if eps is not None:
-            config = self.config
-            sigma = torch.where(voiced, config.noise_sigma, config.sine_amplitude / 3)  # b n 1
-            sines = sines + sigma * eps
-        return torch.tanh(self.l_linear(sines)).mT  # b n k -> b 1 n
-
-    def sines(
-        self, f0: Float[Tensor, "b t"], phase: Float[Tensor, "b k"] | None = None
-    ) -> tuple[Float[Tensor, "b n k"], Tensor]:
-        """The gated sines, and where there is voice [b, n, 1].
-
-        Phase runs linearly from the middle of one frame to the middle of the next, and stands still in the first and
-        the last half frame. `phase` is where each sine stood, in cycles, in the middle of the frame before the first:
-        given it, the first half frame runs too, and two stretches join without a jump (`phase_after`).
-        """
-        step = self._cycles(f0)  # b t k
-        start = torch.zeros_like(step[:, 0]) if phase is None else phase
-        at = (start[:, None] + (step.double() % 1).cumsum(1)).to(step.dtype) % 1  # b t k, at the frame's middle
-        before = at[:, :1] - (step[:, :1] if phase is not None else 0)
-        origin = torch.cat([before, at], dim=1)  # b t+1 k: where each stretch between two middles starts
-        first = step[:, :1] if phase is not None else torch.zeros_like(step[:, :1])
-        slope = torch.cat([first, step[:, 1:], torch.zeros_like(step[:, :1])], dim=1)  # b t+1 k
-        within = (torch.arange(FRAME_HOP, device=f0.device, dtype=step.dtype) + 0.5) / FRAME_HOP  # 480
-        cycles = origin[:, :, None] + within[:, None] * slope[:, :, None]  # b t+1 480 k
-        half = FRAME_HOP // 2
-        cycles = cycles.flatten(1, 2)[:, half:-half]  # b n k
-        voiced = (f0 > self.config.voiced_hz).repeat_interleave(FRAME_HOP, dim=1)[..., None]
-        return self.config.sine_amplitude * torch.sin(2 * torch.pi * cycles) * voiced, voiced
-
-    def phase_after(
-        self, f0: Float[Tensor, "b t"], phase: Float[Tensor, "b k"] | None = None
-    ) -> Float[Tensor, "b k"]:
-        """Where each sine stands, in cycles, in the middle of the last frame."""
-        moved = (self._cycles(f0).double() % 1).sum(1)
-        return ((moved if phase is None else moved + phase) % 1).to(f0.dtype)
-
-    def _cycles(self, f0: Float[Tensor, "b t"]) -> Float[Tensor, "b t k"]:
-        """Cycles that each sine makes over one frame."""
-        harmonics = torch.arange(1, self.config.num_harmonics + 2, device=f0.device, dtype=f0.dtype)
-        return (f0[..., None] * harmonics / SPOKEN_HZ) % 1 * FRAME_HOP
+    mel: Float[Tensor, "b f k"]  # the last 16 frames
+    f0: Float[Tensor, "b k"]  # their pitch
+    phase: Float[Tensor, "b h"]  # in cycles, in the middle of the frame before them
+    wave: Float[Tensor, "b n"]  # the old rendering of the frames that fade
+    seen: Int[Tensor, " b"]  # frames so far
+    seed: Int[Tensor, " b"]  # of the noise
 
 
 class HiFT(nn.Module):
@@ -154,6 +104,68 @@ class HiFT(nn.Module):
         )
         self.conv_post = weight_norm(nn.Conv1d(widths[-1], bins, 7, padding=3))
         self.f0_predictor = F0Predictor(config.num_mels, config.f0_width)
+
+    def init_state(self, batch: int, *, seed: Int[Tensor, " b"] | int = 0) -> HiFTState:
+        """Silence before the first frame."""
+        like = self.m_source.l_linear.weight
+
+        def zeros(*size: int, dtype: torch.dtype = like.dtype) -> Tensor:
+            return torch.zeros(size, dtype=dtype, device=like.device)
+
+        return HiFTState(
+            mel=zeros(batch, self.config.num_mels, 0),
+            f0=zeros(batch, 0),
+            phase=zeros(batch, self.config.num_harmonics + 1),
+            wave=zeros(batch, 0),
+            seen=zeros(batch, dtype=torch.int64),
+            seed=zeros(batch, dtype=torch.int64) + seed,
+        )
+
+    def forward(
+        self,
+        mel: Float[Tensor, "b f t"],
+        state: HiFTState | None = None,
+        final: bool = True,
+        *,
+        noise: Noise | None = None,
+    ) -> tuple[Float[Tensor, "b n"], HiFTState]:
+        """The wave of all frames but the last eight, at the end of all; 480 samples a frame over the whole stream.
+
+        `noise` replaces the state's seed: channels are the sines, the clock counts samples. After the end the state is
+        a fresh one. See `render` for a whole with the source's noise as a tensor.
+        """
+        state = self.init_state(len(mel)) if state is None else state
+        before, new = state.mel.shape[-1], mel.shape[-1]
+        heard, held = torch.cat([state.mel, mel], dim=-1), min(before, HELD)
+        if heard.shape[-1] == 0:
+            return state.wave, state
+        f0 = self._pitch(heard, state)
+        clock = (state.seen - before) * FRAME_HOP
+        harmonics = self.config.num_harmonics + 1
+        eps = (noise or Seeded(state.seed, SOURCE, harmonics))(clock, f0.shape[1] * FRAME_HOP).mT  # b k n -> b n k
+        started = before == BEFORE + HELD  # otherwise the frames at hand begin where the stream began
+        wave = self.decode(heard, self.m_source(f0, eps.to(f0.dtype), state.phase if started else None))
+        wave = fade(state.wave, wave[:, (before - held) * FRAME_HOP :])
+        if final:
+            return wave, self.init_state(len(mel), seed=state.seed)
+        num = (held + new - min(before + new, HELD)) * FRAME_HOP
+        passed = max(before + new - HELD - BEFORE, 0)
+        phase = self.m_source.phase_after(f0[:, :passed], state.phase)
+        return wave[:, :num], HiFTState(
+            mel=heard[..., passed:].contiguous(),
+            f0=f0[:, passed:].contiguous(),
+            phase=phase,
+            wave=wave[:, num : num + FADE * FRAME_HOP].contiguous(),
+            seen=state.seen + new,
+            seed=state.seed,
+        )
+
+    step = forward
+
+    def _pitch(self, heard: Float[Tensor, "b f t"], state: HiFTState) -> Float[Tensor, "b t"]:
+        """Pitch of the frames at hand: what was known stays, what lacked its later frames is asked again."""
+        known = max(state.f0.shape[1] - self.f0_predictor.REACH, 0)
+        return torch.cat([state.f0[:, :known], self.f0_predictor(heard)[:, known:]], dim=1)
 
     def render(
         self,
@@ -190,7 +202,7 @@ class HiFT(nn.Module):
         """Log magnitudes and phases to a wave within the limit."""
         config = self.config
         half = config.istft_size // 2 + 1
-        magnitude = torch.exp(x[:, :half].float()).clamp(max=config.max_magnitude)
+        magnitude = torch.exp(x[:, :half].float().clamp(max=20.0)).clamp(max=config.max_magnitude)  # no inf: it has no gradient
         phase = x[:, half:].float()
         phase = torch.sin(phase) if config.phase == "sine" else phase
         bins = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
@@ -214,3 +226,11 @@ def _source_down(bins: int, width: int, later_rates: tuple[int, ...]) -> nn.Conv
     if stride == 1:
         return nn.Conv1d(bins, width, 1)
     return nn.Conv1d(bins, width, 2 * stride, stride=stride, padding=stride // 2)
+
+
+def fade(old: Float[Tensor, "b m"], new: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
+    """`new`, its beginning reached from `old` over two raised cosines that add up to one."""
+    length = min(old.shape[1], new.shape[1])
+    place = (torch.arange(length, device=new.device, dtype=new.dtype) + 0.5) / max(length, 1)
+    rise = torch.sin(0.5 * torch.pi * place).square()
+    return torch.cat([old[:, :length] * (1 - rise) + new[:, :length] * rise, new[:, length:]], dim=1)

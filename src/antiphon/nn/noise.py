@@ -5,7 +5,7 @@ chunking, any batch and any machine see the same noise, and nothing has to be re
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,7 @@ MIX_2 = 0x94D049BB133111EB - (1 << 64)
 FLOW, SOURCE = 1, 2  # streams: what the numbers are for
 
 
+@runtime_checkable
 class Noise(Protocol):
     """Where a sampler gets its noise: the frames from `clock` on, for each stream."""
 
@@ -39,7 +40,7 @@ def _shift(x: Tensor, bits: int) -> Tensor:
 def draw(seed: Int[Tensor, " b"], stream: int, position: Int[Tensor, "b t"], width: int) -> Float[Tensor, "b t c"]:
     """`width` standard normal numbers for each position of each row."""
     channels = torch.arange(width, device=position.device)
-    key = mixed(mixed(seed + stream * GOLDEN)[:, None] + position)  # b t
+    key = mixed(mixed(mixed(seed) + stream)[:, None] + position)  # b t
     bits = mixed(key[..., None] + channels)  # b t c
     radius = (_shift(bits, 40) + 1).float() * 2.0**-24  # in (0, 1]
     turn = (bits & 0xFFFFFF).float() * 2.0**-24
