@@ -13,13 +13,13 @@ opened with the prefix, the thought, and `<tts_start>` where it is to speak (`Va
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from antiphon.errors import ConfigError, InputError
 from antiphon.text.chat import Composed, Item, Mark, Message, Piece, Words, compose, render_base, render_chat
-from antiphon.text.prompts import Reply, TaskPrompt
+from antiphon.text.prompts import TOOL_SUMMARY, Reply, TaskPrompt, task_prompt
 from antiphon.text.tokenizer import STOP_NAMES, Tokenizer
 
 __all__ = ["VARIANTS", "Variant", "variant"]
@@ -36,6 +36,11 @@ class Variant:
     stop_names: tuple[str, ...] = STOP_NAMES
     speaks: bool = True
     think_prefix: str = ""  # what opens the turn of a model that thinks first
+    talk: str = "talk"  # the task whose instruction begins a conversation
+    tasks: tuple[str, ...] | None = None  # the tasks it has learnt; None: all of them
+    tools: tuple[str, ...] = ()  # names of the tools that it is offered unless it is told otherwise
+    after_tool: str = TOOL_SUMMARY  # follows a tool's result
+    temperature: float | None = None  # replaces that of every task; None: the task's own
 
     @property
     def thinks(self) -> bool:
@@ -84,6 +89,16 @@ class Variant:
         messages = [Message("system", system)] if system else []
         return self.render([*messages, Message("human", content)], reply or task.reply)
 
+    def learnt(self, name: str) -> TaskPrompt:
+        """The prompt of a task, as this variant is sampled. Raises InputError for a task that it has not learnt."""
+        task = task_prompt(name)
+        if self.tasks is not None and name not in self.tasks:
+            raise InputError(
+                f"{self.name} has not learnt to {name.replace('_', ' ')}; it has learnt {', '.join(self.tasks)},"
+                " and mini has learnt the rest."
+            )
+        return task if self.temperature is None else replace(task, temperature=self.temperature)
+
     def _check(self, reply: Reply) -> None:
         if reply == "speech" and not self.speaks:
             raise InputError(f"The variant {self.name!r} answers in text only; ask for text, or use one that speaks.")
@@ -97,9 +112,16 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         for v in (
             Variant(name="mini"),
             Variant(name="mini-base", style="base", stop_names=("<|endoftext|>", "<|EOT|>")),
-            Variant(name="mini-think", think_prefix="\n<think>\n"),
+            Variant(name="mini-think", think_prefix="\n<think>\n", talk="think"),
             Variant(name="r1", think_prefix="<think>\n", speaks=False),
-            Variant(name="nano"),
+            Variant(
+                name="nano",
+                talk="talk_feelingly",
+                tasks=("transcribe", "speak", "talk_feelingly"),
+                tools=("clock",),
+                after_tool="",
+                temperature=0.0,
+            ),
             Variant(name="32b"),
         )
     }

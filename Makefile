@@ -1,0 +1,49 @@
+# Two commands matter: `make talk` (hear it) and `make test` (trust it). Both make their own virtual environment.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+QUESTION := src/antiphon/presets/nano/question.wav
+
+.PHONY: talk test test-slow test-gpu lint clean
+
+# --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
+
+talk: $(VENV)/.installed
+	$(BIN)/antiphon talk $(QUESTION) -o answer.wav --transcribe --timings
+
+# --- trust it ---------------------------------------------------------------------------------------------------------
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/pytest --durations=10
+
+test-slow: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --durations=10
+
+test-gpu: $(VENV)/.dev
+	@device=$$($(BIN)/python -m antiphon.cli.accelerator); \
+	if [ -z "$$device" ]; then echo "test-gpu: skipped, torch sees no GPU on this machine"; else \
+	  $(BIN)/antiphon verify tests/golden/language-model --device $$device && \
+	  $(BIN)/antiphon verify tests/golden/token2wav --device $$device && \
+	  ANTIPHON_DEVICE=$$device $(BIN)/pytest -m gpu; fi
+
+# --- environments: made once, renewed when pyproject.toml changes -----------------------------------------------------
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes]"
+	touch $(VENV)/.installed $@
+
+clean:
+	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

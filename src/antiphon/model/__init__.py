@@ -1,0 +1,1 @@
+"""The learned parts: stateless functions of (input, state)."""

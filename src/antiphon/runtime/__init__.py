@@ -1,0 +1,1 @@
+"""Running a model: sampling, generation of one stream, conversations."""

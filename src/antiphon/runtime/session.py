@@ -1,0 +1,154 @@
+"""A conversation: what was said is kept as messages, the cache of the model only hastens the next reply.
+
+    session = model.session()
+    for event in session.reply(question): ...     a question is audio, text, or several of both
+
+         ┌─────────────────────────── a tool's result goes back ─┐
+    prompt ─ prefill ─> ids ─ parser ─> Text · Codes · ToolCall ─┴─> End
+                                               └─ voice ─> AudioOut
+
+A turn enters the history when it has ended; one that fails or that nobody listens to the end of leaves no trace. Of a
+turn of the assistant the history holds the ids that were generated, without the thinking.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from antiphon.audio.wave import Audio
+from antiphon.errors import InputError, ToolError
+from antiphon.model.voice import VoiceState
+from antiphon.rates import SPOKEN_HZ
+from antiphon.runtime.events import End, Event, Finish, ToolResult, Utterance
+from antiphon.runtime.generate import Context, Hearing, Stream
+from antiphon.runtime.sample import Sampling
+from antiphon.runtime.speech import Utterer
+from antiphon.runtime.tasks import sampling_of
+from antiphon.runtime.turn import Turn, Watch
+from antiphon.runtime.voicing import open_voice
+from antiphon.text.chat import Mark, Message, Tokens
+from antiphon.text.prompts import Reply, task_prompt
+from antiphon.text.toolcall import ToolCall
+from antiphon.tools.tool import TOOLS, Tool, run_tool, schema
+
+if TYPE_CHECKING:
+    from antiphon.runtime.model import Model
+
+Said: TypeAlias = Audio | str
+MAX_ROUNDS = 4  # generations in one reply; more would be a model that calls tools for ever
+MAX_TOKENS = 2048
+
+
+class Session:
+    """One conversation with one model, in one voice. Made by `Model.session`; not for two threads at a time."""
+
+    def __init__(
+        self,
+        model: "Model",
+        *,
+        system: str | None = None,
+        tools: Sequence[Tool] | None = None,
+        voice: Audio | str | Path | None = None,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+    ) -> None:
+        """`system` and `tools` are the variant's own by default, `voice` is a recording of the voice to speak with.
+
+        `seed` is all the chance there is: the same seed, the same answers to the byte. `sampling` replaces the
+        variant's way of choosing tokens, seed included.
+        """
+        variant = model.variant
+        task = task_prompt(variant.talk) if system is not None else variant.learnt(variant.talk)
+        if variant.temperature is not None:
+            task = replace(task, temperature=variant.temperature)
+        self.model = model
+        self.sampling = sampling_of(task, seed) if sampling is None else sampling
+        self.tools = tuple(TOOLS[name] for name in variant.tools) if tools is None else tuple(tools)
+        if system is None:
+            system = task.base_text if variant.style == "base" else task.system
+        self.messages: list[Message] = [Message("system", system)] if system else []
+        if self.tools and variant.style == "chat":
+            self.messages.append(Message("tool_json_schemas", schema(self.tools)))
+        self._clip = Audio.read(voice) if isinstance(voice, str | Path) else voice
+        self._hearing, self._context = Hearing(model.limit), Context()
+        self._opened: VoiceState | None = None
+
+    def reply(
+        self, said: Said | Sequence[Said], *, speech: bool | None = None, max_tokens: int = MAX_TOKENS
+    ) -> Iterator[Event]:
+        """Answer audio, text, or several of both in one turn; aloud if the model can and `speech` is not False.
+
+        Arguments are checked now, the work is done while the events are taken. Raises InputError for what cannot be
+        answered, CapacityError for a conversation that the context does not hold.
+        """
+        speech = self.model.speaks if speech is None else speech
+        if speech and not self.model.speaks:
+            raise InputError(f"{self.model.name} answers in text only; ask for text.")
+        if max_tokens < 1:
+            raise InputError(f"max_tokens is {max_tokens}; ask for at least one token.")
+        items = [said] if isinstance(said, str | Audio) else list(said)
+        if not items or any(isinstance(item, str) and not item.strip() for item in items):
+            raise InputError("nothing was said; give audio or a text with at least a word.")
+        if len(items) == 1 and isinstance(items[0], str):
+            user = Message("human", items[0])
+        else:
+            user = Message("human", tuple(i if isinstance(i, str) else self._hearing.add(i) for i in items))
+        return self._reply(user, "speech" if speech else "text", max_tokens)
+
+    @property
+    def rate_out(self) -> int:
+        """Samples a second of the spoken reply."""
+        return SPOKEN_HZ
+
+    def utterer(self) -> Utterer:
+        """A new utterance in this session's voice, which is opened once."""
+        voice = self.model.voice
+        if voice is None:
+            raise InputError(f"{self.model.name} has no voice; ask for text.")
+        if self._opened is None:
+            clip = self.model.default_voice() if self._clip is None else self._clip
+            self._opened = open_voice(voice, clip, self.sampling.seed)
+        return Utterer(voice, self._opened)
+
+    def _reply(self, user: Message, form: Reply, max_tokens: int) -> Iterator[Event]:
+        stream, watch = Stream(self.model.parts.lm, self._hearing, self._context), Watch()
+        turn = Turn(self.model, stream, self.sampling, self.tools, self.utterer, watch)
+        news, said = [user], list[Utterance]()
+        finish: Finish = "tools"
+        for _ in range(MAX_ROUNDS):
+            utterance = yield from turn.run([*self.messages, *news], form, max_tokens)
+            said.append(utterance)
+            news.append(self._remembered(utterance, form))
+            if not utterance.calls or not utterance.stopped:
+                finish = "stop" if utterance.stopped else "length"
+                break
+            for call in utterance.calls:
+                result = self._call(call)
+                news.append(Message("input", result.text + self.model.variant.after_tool))
+                yield result
+        self.messages += news
+        yield End(
+            finish=finish,
+            text=" ".join(u.text.strip() for u in said if u.text.strip()),
+            utterances=tuple(said),
+            timings=watch.read(),
+            prompt_tokens=watch.prompt_tokens,
+            reply_tokens=sum(len(u.ids) for u in said),
+        )
+
+    def _call(self, call: ToolCall) -> ToolResult:
+        """Run a tool; its error becomes what the model is told."""
+        try:
+            return ToolResult(call.name, run_tool(self.tools, call.name, call.values))
+        except ToolError as error:
+            return ToolResult(call.name, f"error: {error}", failed=True)
+
+    def _remembered(self, utterance: Utterance, form: Reply) -> Message:
+        """The assistant's turn as the history holds it: its ids, speech that was cut off closed, no thinking."""
+        layout, ids = self.model.parts.layout, utterance.ids
+        if form == "text":
+            return Message("assistant", (Tokens(ids),))
+        if layout.tts_end not in ids:
+            ids = (*ids, layout.tts_end)
+        return Message("assistant", (Mark("<tts_start>"), Tokens(ids)))
