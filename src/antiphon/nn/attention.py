@@ -145,7 +145,7 @@ class KVState:
         return replace(first, slot=slot, length=length, stamp=stamp, dense=dense)
 
     def _row(self, index: int) -> "KVState":
-        slot, length, stamp = (t.narrow(0, index, 1) for t in (self.slot, self.length, self.stamp))
+        slot, length, stamp = (t[index][None] for t in (self.slot, self.length, self.stamp))
         return replace(self, slot=slot, length=length, stamp=stamp, dense=self.dense and self.keys.shape[1] == 1)
 
     def _select(self, old: "KVState", mask: Bool[Tensor, " b"]) -> "KVState":

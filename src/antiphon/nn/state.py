@@ -85,7 +85,7 @@ def stack(states: Sequence[S]) -> S:
 
 def row(state: S, index: int) -> S:
     """Stream `index` of a batch, as a batch of one; -1 is the last, a missing one is an IndexError."""
-    return cast(S, _map(lambda t, index: t.narrow(0, index, 1), "_row", state, index=index))
+    return cast(S, _map(lambda t, index: t[index][None], "_row", state, index=index))
 
 
 def select(mask: Tensor, new: S, old: S) -> S:
