@@ -117,8 +117,7 @@ class Flow(nn.Module):
         all, the prompt included, `num_prompt` the frames kept for a prompt.
         """
         options, like, dit = options or self.options(), self.encoder_proj.weight, self.config.dit
-        if isinstance(seed, int):
-            seed = torch.full((batch,), seed, device=like.device)
+        seed = torch.zeros(batch, dtype=torch.int64, device=like.device) + seed
         if speaker is None:
             speaker = torch.zeros(batch, self.config.num_mels, dtype=like.dtype, device=like.device)
         recent = options.recent if options.truncation else capacity * self.frames_per_code - num_prompt
@@ -203,12 +202,15 @@ class Flow(nn.Module):
         prompt_mel: Float[Tensor, "b f p2"],
         embedding: Float[Tensor, "b d"],
         *,
-        noise: Noise | None = None,
+        seed: Int[Tensor, " b"] | int = 0,
         options: FlowOptions | None = None,
+        noise: Noise | None = None,
     ) -> Float[Tensor, "b f t2"]:
         """The reference's offline rendering: prompt and codes in one, everybody hears everybody, the prompt cut off."""
         heard = torch.cat([prompt_codes, codes], dim=1)
         cond = F.pad(prompt_mel, (0, codes.shape[1] * self.frames_per_code))
+        seed = torch.zeros(len(codes), dtype=torch.int64, device=codes.device) + seed
+        noise = noise or Seeded(seed, FLOW, self.config.num_mels)
         mel = self._whole(heard, self.speaker(embedding), cond, noise, options or self.options(), None)
         return mel[..., prompt_mel.shape[-1] :]
 

@@ -202,7 +202,8 @@ class HiFT(nn.Module):
         """Log magnitudes and phases to a wave within the limit."""
         config = self.config
         half = config.istft_size // 2 + 1
-        magnitude = torch.exp(x[:, :half].float().clamp(max=20.0)).clamp(max=config.max_magnitude)  # no inf: it has no gradient
+        log = x[:, :half].float().clamp(max=20.0)  # beyond it lies inf, which has no gradient
+        magnitude = torch.exp(log).clamp(max=config.max_magnitude)
         phase = x[:, half:].float()
         phase = torch.sin(phase) if config.phase == "sine" else phase
         bins = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
