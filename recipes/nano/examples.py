@@ -42,6 +42,7 @@ class Sound:
 
     start: int = 0
     path: tuple[int, ...] = ()  # pseudo-sound; -1 is the blank
+    places: tuple[tuple[int, ...], ...] = ()  # where each token of the text lies in the path
     mel: np.ndarray | None = None  # real sound: float16 [t, 128] of one piece
 
 
@@ -53,6 +54,7 @@ class Example:
     ids: list[int] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
     guide: list[tuple[int, int, int]] = field(default_factory=list)  # position that predicts a code, span of its word's tokens
+    copies: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # position that predicts a token, where it is read
     sounds: list[Sound] = field(default_factory=list)
 
     def add(self, ids: Sequence[int], kind: int = NONE) -> "Example":
@@ -126,9 +128,12 @@ class Builder:
             example.add([self.layout.audio_patch] * rows + [self.layout.audio_end])
         example.add([self.layout.eot])
 
-    def written(self, example: Example, text: str) -> None:
-        """The reply as text."""
+    def written(self, example: Example, text: str, read: Sound | None = None) -> None:
+        """The reply as text; `read` is the pseudo-sound that it writes down, token by token."""
         example.add([self.layout.bot, *self.encode("assistant\n")])
+        if read is not None:
+            start, here = example.sounds[-1].start, len(example.ids)
+            example.copies += [(here + j - 1, tuple(start + p for p in at)) for j, at in enumerate(read.places) if at]
         example.add([*self.encode(text), self.layout.eot], TEXT)
 
     def written_call(self, example: Example, call: str) -> None:
@@ -173,16 +178,19 @@ def word_spans(tokenizer: Tokenizer, ids: Sequence[int], words: Sequence[tuple[s
     return spans
 
 
-def pseudo(ids: Sequence[int], rng: Random, words: Sequence[int]) -> list[int]:
+def pseudo(ids: Sequence[int], rng: Random, words: Sequence[int]) -> Sound:
     """The path that sound takes through a reader of tokens: blanks (-1), repeats, and one token in ten misread."""
-    path = [-1] * rng.randint(1, 5)
+    path, places = [-1] * rng.randint(1, 5), []
     for token in ids:
         chance = rng.random()
         if chance < 0.02:
+            places.append(())
             continue
         token = rng.choice(words) if chance < 0.10 else token
-        path += [token] * rng.choice((1, 1, 1, 2)) + [-1] * rng.choice((1, 2, 2, 3, 3, 4, 5))
-    return path + [-1] * rng.randint(0, 3)
+        times = rng.choice((1, 1, 1, 2))
+        places.append(tuple(range(len(path), len(path) + times)))
+        path += [token] * times + [-1] * rng.choice((1, 2, 2, 3, 3, 4, 5))
+    return Sound(path=(*path, *[-1] * rng.randint(0, 3)), places=tuple(places))
 
 
 def load_tokenizer() -> Tokenizer:

@@ -1,4 +1,4 @@
-"""Train nano's ears: the encoder by character CTC, then the adaptor by CTC against the language model's own embeddings.
+"""Train nano's ears: the encoder by character CTC (and, so that it finds its feet, by the phones of aligned speech), then the adaptor by CTC against the language model's own embeddings.
 
     python -m recipes.nano.hearing encoder MINUTES     runs/hearing
     python -m recipes.nano.hearing adaptor MINUTES     runs/adaptor, from runs/hearing and runs/lm
@@ -25,9 +25,10 @@ from recipes.nano import sizes
 from recipes.nano.examples import load_tokenizer
 from recipes.nano.features import Clip, clips
 from recipes.nano.loop import latest, one_thread, train
-from recipes.nano.tokenizer import CHARS, batch_of, chars, read_chars
+from recipes.nano.tokenizer import CHARS, batch_of, chars, pad, phone_labels, read_chars
 
 TOP = 2.0  # 8 decades on the scale of the log-mel
+PLAIN = 2000  # steps without augmentation, until the ears have found their feet
 SHARPNESS = 20.0  # of the cosine in the adaptor's CTC
 
 
@@ -36,18 +37,17 @@ def piece_of(mel: np.ndarray, augment: Random | None = None) -> Tensor:
     y = torch.from_numpy(mel.astype(np.float32)).T
     y = F.pad(y, (0, PIECE_PAD // MEL_HOP), value=-10.0)
     if augment is not None:
-        tilt = torch.linspace(-1, 1, y.shape[0])[:, None] * augment.uniform(-0.2, 0.2)
-        floor = float(y.max()) - augment.uniform(0.6, TOP)
+        tilt = torch.linspace(-1, 1, y.shape[0])[:, None] * augment.uniform(-0.1, 0.1)
+        floor = float(y.max()) - augment.uniform(1.0, TOP)
         noise = floor + augment.uniform(0.0, 0.15) * torch.randn(y.shape)
-        y = torch.logaddexp(8 * (y + tilt), 8 * noise) / 8 if augment.random() < 0.5 else y + tilt
+        y = torch.logaddexp(9.21 * (y + tilt), 9.21 * noise) / 9.21 if augment.random() < 0.3 else y + tilt
     y = torch.maximum(y, y.max() - TOP)
     if augment is not None:
         y = y + augment.uniform(-0.1, 0.1)
-        for _ in range(2):
-            bins, frames = augment.randint(0, 16), augment.randint(0, 12)
-            at, start = augment.randint(0, 127 - bins), augment.randint(0, max(0, y.shape[1] - frames))
-            y[at : at + bins] = y.mean()
-            y[:, start : start + frames] = y.mean()
+        bins, frames = augment.randint(0, 10), augment.randint(0, 6)
+        at, start = augment.randint(0, 127 - bins), augment.randint(0, max(0, y.shape[1] - frames))
+        y[at : at + bins] = y.mean()
+        y[:, start : start + frames] = y.mean()
     return y
 
 
@@ -70,19 +70,21 @@ def hear(lm: SpeechLM, mels: list[np.ndarray], augment: Random | None = None) ->
 class Ears(nn.Module):
     """Encoder with a character head at 50 Hz, before the pooling."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_phones: int) -> None:
         super().__init__()
         self.encoder = AudioEncoder(sizes.ENCODER)
         nn.init.normal_(self.encoder.positional_embedding.weight, std=0.02)
         self.char = nn.Linear(sizes.ENCODER.width, 1 + len(CHARS))
+        self.phone = nn.Linear(sizes.ENCODER.width, num_phones)
 
-    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Character scores and how many steps are real."""
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Character scores, how many steps are real, and phone scores."""
         x, steps = self.encoder.embed(mel), (lengths + 1) // 2
         bias = (torch.arange(x.shape[1])[None] >= steps[:, None]).to(x.dtype)[:, None, None] * MASKED
         for block in self.encoder.blocks:
             x = block(x, bias)
-        return self.char(F.layer_norm(x, x.shape[-1:])), steps
+        x = F.layer_norm(x, x.shape[-1:])
+        return self.char(x), steps, self.phone(x)
 
 
 class AdaptorTrainee(nn.Module):
@@ -130,14 +132,22 @@ def dev_sets() -> dict[str, list[Clip]]:
 def main_encoder(minutes: float) -> None:
     one_thread()
     torch.manual_seed(2)
-    data, dev, model = load("heard"), dev_sets(), Ears()
+    data, aligned, dev = load("heard"), load("target"), dev_sets()
+    names = {p: i for i, p in enumerate(sorted({"pau"} | {p[0] for c in aligned for p in c.row["phones"]}))}
+    model = Ears(len(names))
     print(len(data), "clips", sum(len(c.mel) for c in data) / 360000, "h", flush=True)
 
     def losses(step: int) -> dict[str, Tensor]:
         torch.manual_seed(step)
-        chosen = batch_of(data, np.random.default_rng([2, step]), 4000)
-        scores, steps = model(*padded([c.mel for c in chosen], Random(step)))
-        return {"ctc": ctc(scores, steps, [chars(c.row["text"]) for c in chosen])}
+        rng, parts = np.random.default_rng([2, step]), {}
+        for name, part, frames in (("ctc", data, 3000), ("aligned", aligned, 1000)):
+            chosen = batch_of(part, rng, frames)
+            scores, steps, phones = model(*padded([c.mel for c in chosen], Random(step) if step > PLAIN else None))
+            parts[name] = ctc(scores, steps, [chars(c.row["text"]) for c in chosen])
+        labels = pad([phone_labels(c, names, len(c.mel) // 2) for c in chosen], -100)
+        seen = phones[:, : labels.shape[1]].float()
+        parts["phone"] = F.cross_entropy(seen.flatten(0, 1), labels[:, : seen.shape[1]].flatten(), ignore_index=-100)
+        return parts
 
     def evaluate() -> dict[str, float]:
         out = {}

@@ -1,8 +1,9 @@
 """Train nano's language model: first on pseudo-sound (it learns to read a token path, to answer and to speak), then jointly
 with the encoder and the adaptor on real sound.
 
-    python -m recipes.nano.lm speak MINUTES        runs/lm
-    python -m recipes.nano.lm joint MINUTES        runs/joint, from runs/lm and runs/adaptor
+    python -m recipes.nano.lm copy MINUTES HORIZON     runs/lm, in stretches: up to MINUTES, the rate falling until HORIZON
+    python -m recipes.nano.lm speak MINUTES HORIZON    runs/lm
+    python -m recipes.nano.lm joint MINUTES            runs/joint, from runs/lm and runs/adaptor
 """
 
 import sys
@@ -27,7 +28,7 @@ from recipes.nano.hearing import hear, restore
 from recipes.nano.loop import latest, one_thread, train
 from recipes.nano.tasks import Tasks
 
-GUIDE_LAYER, GUIDE_HEAD = 2, 0
+GUIDE_LAYER, GUIDE_HEAD, COPY_HEAD = 2, 0, 3  # the heads read different keys: two query heads share one
 CODE_NOISE = 0.10
 
 
@@ -54,26 +55,27 @@ class Trainee(nn.Module):
                 else:
                     path = torch.tensor(sound.path)
                     clean = torch.where((path < 0)[:, None], self.blank, table[path.clamp(min=0)])
-                    heard = (clean + 0.25 * clean.norm(dim=-1, keepdim=True) * torch.randn_like(clean) * 16**-0.5).to(x.dtype)
+                    heard = (clean + 0.5 * clean.norm(dim=-1, keepdim=True) * torch.randn_like(clean) * x.shape[-1] ** -0.5).to(x.dtype)
                 line += [x[b, at : sound.start], heard]
                 at = sound.start + len(heard)
             parts.append(torch.cat([*line, x[b, at:]]))
         return torch.stack(parts)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of every position, and the log attention of the guided head."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of every position, and the log attention of the two guided heads."""
         caught: list[Tensor] = []
         layer = self.lm.model.layers[GUIDE_LAYER].self_attn  # type: ignore[union-attr]
         hook = layer.register_forward_pre_hook(lambda _, args: caught.append(args[0]))  # type: ignore[union-attr]
         logits, _ = self.lm(self.dropout(x))
         hook.remove()
-        return logits, self._attention(layer, caught[0])
+        return logits, self._attention(layer, caught[0], GUIDE_HEAD), self._attention(layer, caught[0], COPY_HEAD)
 
-    def _attention(self, layer: Any, x: Tensor) -> Tensor:
+    def _attention(self, layer: Any, x: Tensor, head: int) -> Tensor:
         dim, t = layer.head_dim, x.shape[1]
-        part = slice(GUIDE_HEAD * dim, (GUIDE_HEAD + 1) * dim)
+        part, shared = slice(head * dim, (head + 1) * dim), head // 2
+        keys = slice(shared * dim, (shared + 1) * dim)
         q = F.linear(x, layer.q_proj.weight[part], layer.q_proj.bias[part])[:, None]
-        k = F.linear(x, layer.k_proj.weight[:dim], layer.k_proj.bias[:dim])[:, None]
+        k = F.linear(x, layer.k_proj.weight[keys], layer.k_proj.bias[keys])[:, None]
         turn = rotation(torch.arange(t), dim, self.lm.config.decoder.rope_theta, q.dtype)
         scores = (rotate(q, *turn) * dim**-0.5) @ rotate(k, *turn).mT
         later = torch.ones(t, t, dtype=torch.bool).triu(1)
@@ -92,12 +94,24 @@ def collate(examples: list[Example], layout: TokenLayout, rng: np.random.Generat
     return torch.from_numpy(ids), torch.from_numpy(kind), torch.from_numpy(seen)
 
 
-def guide_loss(attention: Tensor, examples: list[Example]) -> Tensor:
-    """The guided head looks at the word that is being spoken."""
-    where = torch.zeros(attention.shape, dtype=torch.bool)
+def spoken_words(where: Tensor, examples: list[Example]) -> Tensor:
+    """One head looks at the word that is being spoken."""
     for b, example in enumerate(examples):
         for position, start, end in example.guide:
             where[b, position, start:end:5] = True
+    return where
+
+
+def copied_words(where: Tensor, examples: list[Example]) -> Tensor:
+    """One head looks at the word that is to be written or read out next."""
+    for b, example in enumerate(examples):
+        for position, places in example.copies:
+            where[b, position, list(places)] = True
+    return where
+
+
+def guide_loss(attention: Tensor, where: Tensor) -> Tensor:
+    """How far a head is from looking where it should."""
     picked = where.any(-1)
     if not picked.any():
         return attention.sum() * 0
@@ -108,7 +122,7 @@ def batch_losses(model: Trainee, examples: list[Example], layout: TokenLayout, s
     """Mean cross-entropy of each modality, and the guide."""
     ids, kind, seen = collate(examples, layout, np.random.default_rng([7, step]))
     x = model.fill(model.lm.model.embed_tokens(seen), examples, Random(step))
-    logits, attention = model(x)
+    logits, attention, copying = model(x)
     nats = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     kind = kind[:, 1:].flatten()
     parts = {}
@@ -116,7 +130,9 @@ def batch_losses(model: Trainee, examples: list[Example], layout: TokenLayout, s
         mask = kind == which
         if mask.any():
             parts[name] = weight * nats[mask].mean()
-    parts["guide"] = 0.3 * guide_loss(attention, examples)
+    where = torch.zeros(attention.shape, dtype=torch.bool)
+    parts["guide"] = 0.3 * guide_loss(attention, spoken_words(where.clone(), examples))
+    parts["copy"] = 0.3 * guide_loss(copying, copied_words(where, examples))
     return parts
 
 
@@ -183,15 +199,15 @@ class Evaluation:
         ]
 
 
-def main(stage: str, minutes: float) -> None:
+def main(stage: str, minutes: float, horizon: float) -> None:
     one_thread()
     torch.manual_seed(5)
     from recipes.nano.tokenizer import code_reader
 
     tokenizer = load_tokenizer()
-    tasks = Tasks(Builder(tokenizer), real=stage == "joint")
+    tasks = Tasks(Builder(tokenizer), stage)
     model = Trainee(tokenizer.layout().vocab_size)
-    folder = Path("runs/lm" if stage == "speak" else "runs/joint")
+    folder = Path("runs/joint" if stage == "joint" else "runs/lm")
     if stage == "joint":
         model.load_state_dict(latest(Path("runs/lm"))["model"])  # type: ignore[index]
         restore(model.lm)
@@ -205,14 +221,14 @@ def main(stage: str, minutes: float) -> None:
     hearing = [p for n, p in model.named_parameters() if n.startswith(("lm.encoder", "lm.adapter"))]
     names = {id(p) for p in hearing}
     rest = [p for p in model.parameters() if id(p) not in names]
-    lr = 1.5e-3 if stage == "speak" else 8e-4
+    lr = 8e-4 if stage == "joint" else 1.5e-3
     groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
     if stage == "joint":
         groups.append({"params": hearing, "lr": 4e-4})
-    train(folder, model, losses, minutes=minutes, lr=lr, groups=groups, decay=0.05, evaluate=evaluation.run, evaluate_every=6)
+    train(folder, model, losses, minutes=minutes, horizon=horizon, lr=lr, groups=groups, decay=0.05, evaluate=evaluation.run, evaluate_every=6)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else float(sys.argv[2]))
 
 

@@ -44,6 +44,7 @@ def train(
     *,
     minutes: float,
     lr: float,
+    horizon: float | None = None,
     groups: Iterable[dict[str, Any]] | None = None,
     decay: float = 0.02,
     warm_up: int = 100,
@@ -52,7 +53,10 @@ def train(
     evaluate_every: float = 3.0,
     betas: tuple[float, float] = (0.9, 0.98),
 ) -> None:
-    """Train `model` until `minutes` CPU-minutes are spent in this run, resuming from its checkpoint if there is one."""
+    """Train `model` until `minutes` CPU-minutes are spent in this run, resuming from its checkpoint if there is one.
+
+    The rate falls along a cosine that ends at `horizon` (`minutes` by default), so that a run can be made in stretches.
+    """
     one_thread()
     folder.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(groups or model.parameters(), lr=lr, betas=betas, weight_decay=decay)
@@ -72,7 +76,7 @@ def train(
     while spent < minutes:
         begun = time.process_time()
         model.train()
-        share = min(1.0, spent / minutes)
+        share = min(1.0, spent / (horizon or minutes))
         rate = min(1.0, (step + 1) / warm_up) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate

@@ -33,6 +33,7 @@ from recipes.nano.examples import (
 from recipes.nano.features import clips
 
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
+MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
 MIX_REAL = {"speak": 0.16, "talk": 0.44, "answer": 0.16, "hear": 0.24}
 REAL = 0.8  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
@@ -42,8 +43,9 @@ BATCH_TOKENS, LONGEST = 1300, 520
 class Tasks:
     """Batches of examples; every draw comes from the step's own generator."""
 
-    def __init__(self, builder: Builder, real: bool) -> None:
-        self.builder, self.real = builder, real
+    def __init__(self, builder: Builder, stage: str) -> None:
+        self.builder, self.real = builder, stage == "joint"
+        real, self.mix = self.real, {"copy": MIX_COPY, "speak": MIX, "joint": MIX_REAL}[stage]
         self.voice = spoken_by_text()
         self.texts = sorted(self.voice)
         self.words = [t for w in world.vocabulary() for t in builder.encode(" " + w)]
@@ -60,8 +62,7 @@ class Tasks:
         return self.pool(step // POOL)[step % POOL]
 
     def _pool(self, number: int) -> list[list[Example]]:
-        rng = Random(f"pool {number} {self.real}")
-        mix = MIX_REAL if self.real else MIX
+        rng, mix = Random(f"pool {number} {self.real}"), self.mix
         drawn, total = [], 0
         while total < POOL * BATCH_TOKENS:
             task = rng.choices(list(mix), list(mix.values()))[0]
@@ -91,7 +92,10 @@ class Tasks:
         example = Example(task="speak")
         self.builder.message(example, "system", SPEAK)
         self.builder.message(example, "human", spoken.text)
+        last = len(example.ids) - 1  # the end of the turn, just after the text
         self.builder.spoken(example, spoken)
+        length, first = len(self.builder.encode(spoken.text)), example.ids.index(self.builder.layout.tts_start)
+        example.copies += [(first + 5 * j, (last - length + j,)) for j in range(length)]
         return example
 
     def hear(self, rng: Random) -> Example:
@@ -99,14 +103,14 @@ class Tasks:
         if self.real and rng.random() < REAL:
             clip = rng.choice(self.heard)
             return self.hearing(clip.row["text"], pieces(clip.mel, rng))
-        text = rng.choice([world.salad(rng, rng.randint(2, 8)), world.sentences(rng), rng.choice(self.texts)])
+        text = rng.choice([world.salad(rng, rng.randint(2, 8)), world.salad(rng, rng.randint(1, 5)), rng.choice(self.texts)])
         return self.hearing(text, [self.path(text, rng)])
 
     def hearing(self, text: str, sounds: list[Sound]) -> Example:
         example = Example(task="hear")
         self.builder.message(example, "system", TRANSCRIBE)
         self.builder.heard(example, sounds)
-        self.builder.written(example, text)
+        self.builder.written(example, text, sounds[0] if sounds[0].places else None)
         return example
 
     def talk(self, rng: Random) -> Example:
@@ -174,7 +178,7 @@ class Tasks:
     def path(self, text: str, rng: Random) -> Sound:
         """Pseudo-sound of a text; silence is blanks."""
         ids = self.builder.encode(text) if text else ()
-        return Sound(path=tuple(pseudo(ids, rng, self.words)) if text else (-1,) * rng.randint(2, 40))
+        return pseudo(ids, rng, self.words) if text else Sound(path=(-1,) * rng.randint(2, 40))
 
     # --- what is measured ---------------------------------------------------------------------------------------------
 
