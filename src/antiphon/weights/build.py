@@ -5,21 +5,37 @@ peak is the model itself plus one tensor. Missing, extra and misshapen tensors a
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from antiphon.errors import WeightsError
 from antiphon.weights.tensors import Store
 
 M = TypeVar("M", bound=nn.Module)
+DRAWS = ("normal_", "uniform_", "trunc_normal_", "kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_")
 SHOWN = 3  # names given per kind of disagreement
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leave initial values undrawn and norms unmeasured: on the meta device each of them imports half a compiler."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        if func is torch.norm_except_dim:
+            direction, _, axis = args
+            return direction.new_empty([n if i == axis else 1 for i, n in enumerate(direction.shape)])
+        if func is torch._weight_norm:
+            return torch.empty_like(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 def skeleton(make: Callable[[], M]) -> M:
     """The module with every size and no memory."""
-    with torch.device("meta"):
+    with torch.device("meta"), _NoDraws():
         return make()
 
 

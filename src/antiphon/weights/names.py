@@ -4,7 +4,7 @@ Ours are the released names throughout. What varies is how releases spell them: 
 the older names of weight normalisation, and the serving fork prefixes text weights with `language_model.`.
 """
 
-OLDER_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
+OLDER_NORM = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
 
 
 def lm_name(released: str) -> str:
@@ -14,11 +14,8 @@ def lm_name(released: str) -> str:
 
 def hift_name(released: str) -> str:
     """Our name of a HiFT tensor: no `generator.` anywhere, the newer spelling of weight normalisation."""
-    name = released.replace("generator.", "")
-    for older, newer in OLDER_NORM.items():
-        if name.endswith(older):
-            return name.removesuffix(older) + newer
-    return name
+    *layers, leaf = released.replace("generator.", "").split(".")
+    return ".".join([*layers, OLDER_NORM.get(leaf, leaf)])
 
 
 def flow_name(released: str) -> str:

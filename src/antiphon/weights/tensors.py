@@ -6,6 +6,7 @@
 
 import json
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,9 @@ def _read_index(index: Path) -> dict[str, str]:
 def open_pt(path: Path) -> Store:
     """A .pt file that holds one flat dict of tensors and nothing else."""
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols: the file is refused or read, nothing between
+            loaded: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} is a pickle that holds more than tensors, so it was not loaded and nothing in it was run;"
