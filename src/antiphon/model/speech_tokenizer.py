@@ -182,17 +182,18 @@ class SpeechTokenizer(nn.Module):
     def encode(self, mel: Float[Tensor, "1 f t"], *, released: bool = False) -> Int[Tensor, "1 t_quarter"]:
         """Codes of one clip of any length, in overlapping windows beyond 30 s.
 
-        `released` repeats a fault of the reference: a last window that lies inside the overlap adds nothing, yet the
-        window before it is cut as if it did, and up to 2 s of codes are lost.
+        `released` repeats a fault of the reference: a window before the last is cut at its end as if it were full, so
+        up to 2 s of codes are lost where it is not.
         """
         if mel.shape[-1] == 0:
             raise InputError("the clip is empty; give at least one frame of log-mel (10 ms).")
         if mel.shape[-1] <= WINDOW:
             return self._encode(mel)[None]
         windows, num_frames = fold_speech(mel, released=released)
-        return merge_codes([self._encode(w[None], n[None]) for w, n in zip(windows, num_frames, strict=True)])[None]
+        codes = [self._encode(w[None], n[None]) for w, n in zip(windows, num_frames, strict=True)]
+        return merge_codes(codes, released=released)[None]
 
-    def _encode(self, mel: Float[Tensor, "1 f t"], num_frames: Int[Tensor, " one"] | None = None) -> Int[Tensor, " t"]:
+    def _encode(self, mel: Float[Tensor, "1 f t"], num_frames: Int[Tensor, " one"] | None = None) -> Tensor:
         codes, num_codes = self(mel, num_frames)
         real: Tensor = codes[0, : int(num_codes[0])]
         return real
@@ -210,7 +211,8 @@ def fold_speech(
     return torch.stack([F.pad(w, (0, WINDOW - w.shape[-1])) for w in windows]), num_frames
 
 
-def merge_codes(codes: list[Int[Tensor, " t"]]) -> Int[Tensor, " t"]:
+def merge_codes(codes: list[Int[Tensor, " _"]], *, released: bool = False) -> Int[Tensor, " t"]:
     """Join the codes of overlapping windows: each side of a joint gives up half the overlap."""
-    last = len(codes) - 1
-    return torch.cat([c[EDGE if i else 0 : len(c) - EDGE if i < last else len(c)] for i, c in enumerate(codes)])
+    last, joint = len(codes) - 1, WINDOW // FRAMES_PER_CODE - EDGE
+    ends = [len(c) if i == last else len(c) - EDGE if released else joint for i, c in enumerate(codes)]
+    return torch.cat([c[EDGE if i else 0 : end] for i, (c, end) in enumerate(zip(codes, ends, strict=True))])

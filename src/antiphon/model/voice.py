@@ -74,7 +74,7 @@ class Voice(nn.Module):
         embedding = self.speaker(heard)
         if embedding.shape[1] != self.flow.config.speaker_dim:
             wanted = self.flow.config.speaker_dim
-            raise InputError(f"the speaker net gives {embedding.shape[1]} numbers, the flow wants {wanted}; match them.")
+            raise InputError(f"the speaker net has {embedding.shape[1]} outputs, the flow wants {wanted}; match them.")
         return VoicePrompt(codes, fitted(mel, codes.shape[1] * self.flow.frames_per_code), embedding)
 
     def init_state(
