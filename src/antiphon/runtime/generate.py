@@ -10,7 +10,7 @@ The cache grows by doubling, so that every length has one shape. A prompt whose 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import torch
@@ -25,6 +25,7 @@ from antiphon.errors import CapacityError, InputError
 from antiphon.model.speech_lm import SpeechLM
 from antiphon.nn.attention import KVState
 from antiphon.rates import HEARD_HZ, PIECE_SAMPLES, num_rows
+from antiphon.runtime.caches import grown, rewound
 from antiphon.runtime.sample import Sampling, choose
 from antiphon.text.chat import AudioItem, AudioSegment, Prompt, TextSegment
 from antiphon.text.layout import TokenLayout
@@ -114,7 +115,8 @@ def check_merged(prompt: Prompt, given: Sequence[AudioItem]) -> None:
     found = [(s.key, s.piece, s.num_rows) for s in prompt.audio]
     if wanted != found:
         raise InputError(
-            f"{len(wanted)} pieces of sound were given and {len(found)} stand in the prompt; every piece must be merged."
+            f"{len(wanted)} pieces of sound were given and {len(found)} stand in the prompt;"
+            " every piece must be merged."
         )
 
 
@@ -124,26 +126,6 @@ def never(layout: TokenLayout, num_ids: int) -> Bool[Tensor, " v"]:
     mask[[layout.audio_start, layout.audio_end, layout.audio_patch, layout.bot]] = True
     mask[num_ids:] = True
     return mask
-
-
-def grown(state: KVState, needed: int, limit: int) -> KVState:
-    """The same stream with room for `needed` positions: the cache doubles until it is enough."""
-    capacity = state.capacity
-    while capacity < needed:
-        capacity *= 2
-    more = min(capacity, max(limit, state.capacity)) - state.capacity
-    if more <= 0:
-        return state
-    longer = [F.pad(pool, (0, 0, 0, more)) for pool in (state.keys, state.values)]
-    return replace(state, keys=longer[0], values=longer[1], stamps=F.pad(state.stamps, (0, more)))
-
-
-def rewound(state: KVState, length: int) -> KVState:
-    """The state as it was after `length` positions."""
-    if length == 0:
-        return replace(state, length=torch.zeros_like(state.length), stamp=torch.zeros_like(state.stamp))
-    stamp = state.stamps[state.slot, length - 1]
-    return replace(state, length=torch.full_like(state.length, length), stamp=stamp)
 
 
 class Stream:
@@ -186,7 +168,7 @@ class Stream:
         return self.limit - len(self.context.places)
 
     def _tail(self, prompt: Prompt, held: int) -> list[Tensor]:
-        """The segments of a prompt from position `held` on, as tensors; sound in the part that is held is not encoded."""
+        """The segments of a prompt from position `held` on, as tensors; what is held is not encoded."""
         tail: list[Tensor] = []
         position, device = 0, self.lm.head.device
         for segment in prompt.segments:

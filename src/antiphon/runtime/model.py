@@ -48,17 +48,22 @@ def load(
     for what is missing or does not fit, ConfigError for a broken configuration, InputError for a device or dtype that
     is not there.
     """
-    if isinstance(dtype, str):
-        if dtype not in DTYPES:
-            raise InputError(f"the dtype {dtype!r} was asked for; use one of {', '.join(DTYPES)}.")
-        dtype = getattr(torch, dtype)
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"the device {str(device)!r} cannot be used here ({reason}); use cpu.") from error
-    parts = load_parts(name, device=device, dtype=dtype, variant=variant)
+    parts = load_parts(name, device=device, dtype=_dtype(dtype), variant=variant)
     return Model(parts, torch.device(device))
+
+
+def _dtype(asked: str | torch.dtype | None) -> torch.dtype | None:
+    if not isinstance(asked, str):
+        return asked
+    if asked not in DTYPES:
+        raise InputError(f"the dtype {asked!r} was asked for; use one of {', '.join(DTYPES)}.")
+    found: torch.dtype = getattr(torch, asked)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +91,7 @@ class Model:
     @cached_property
     def voice(self) -> Voice | None:
         """What speaks; None for a model that answers in text only."""
-        return None if self.parts.voice is None else make_voice(self.parts.voice, self.device)
+        return None if self.parts.voice is None else make_voice(self.parts.voice)
 
     @property
     def speaks(self) -> bool:
@@ -134,9 +139,11 @@ class Model:
         """What is said in a recording. Raises InputError for a task that the model has not learnt (so do all these)."""
         return tasks.transcribe(self, audio)
 
-    def speak(self, text: str, *, voice: Audio | str | Path | None = None, seed: int = 0) -> Iterator[Event]:
+    def speak(
+        self, text: str, *, voice: Audio | str | Path | None = None, seed: int = 0, max_tokens: int | None = None
+    ) -> Iterator[Event]:
         """A text read aloud."""
-        return tasks.speak(self, text, voice=voice, seed=seed)
+        return tasks.speak(self, text, voice=voice, seed=seed, max_tokens=max_tokens)
 
     def translate(self, audio: Audio, to: str = "en") -> str:
         """What is said in a recording, in another language: en, zh or ja."""

@@ -85,6 +85,8 @@ class Session:
         speech = self.model.speaks if speech is None else speech
         if speech and not self.model.speaks:
             raise InputError(f"{self.model.name} answers in text only; ask for text.")
+        if speech and self._clip is None:
+            self._clip = self.model.default_voice()
         if max_tokens < 1:
             raise InputError(f"max_tokens is {max_tokens}; ask for at least one token.")
         items = [said] if isinstance(said, str | Audio) else list(said)
@@ -113,7 +115,7 @@ class Session:
 
     def _reply(self, user: Message, form: Reply, max_tokens: int) -> Iterator[Event]:
         stream, watch = Stream(self.model.parts.lm, self._hearing, self._context), Watch()
-        turn = Turn(self.model, stream, self.sampling, self.tools, self.utterer, watch)
+        turn = Turn(self.model, stream, self.sampling, self.tools, self.utterer if form == "speech" else None, watch)
         news, said = [user], list[Utterance]()
         finish: Finish = "tools"
         for _ in range(MAX_ROUNDS):

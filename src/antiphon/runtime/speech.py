@@ -8,6 +8,7 @@ on when they came. The first chunk is short, for an early first sound.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from antiphon.model.voice import Voice, VoiceState
 from antiphon.nn.state import fork
+from antiphon.runtime.caches import grown
 
 FIRST_CHUNK, CHUNK = 10, 25  # codes that become audible with the first call, and with every later one
 
@@ -25,7 +27,7 @@ class Utterer:
     def __init__(self, voice: Voice, opened: VoiceState) -> None:
         self.voice, self.state = voice, fork(opened)
         self.held: list[int] = []
-        self.wanted = FIRST_CHUNK + voice.look_ahead
+        self.wanted = FIRST_CHUNK + voice.flow.config.conformer.look_ahead
 
     def push(self, codes: Iterable[int]) -> Iterator[Float[Tensor, " n"]]:
         """The sound that became complete."""
@@ -42,10 +44,20 @@ class Utterer:
 
     @torch.inference_mode()
     def _render(self, final: bool) -> Float[Tensor, " n"]:
-        codes = torch.tensor([self.held], dtype=torch.int64, device=self.voice.device)
+        codes = torch.tensor([self.held], dtype=torch.int64, device=self.state.flow.speaker.device)
         self.held = []
-        wave, self.state = self.voice(codes, self.state, final)
-        return wave[0].float().cpu()
+        wave, self.state = self.voice(codes, with_room(self.state, codes.shape[1]), final)
+        sound: Tensor = wave[0].float().cpu()
+        return sound
+
+
+def with_room(state: VoiceState, num_codes: int) -> VoiceState:
+    """The same stream with room for more codes in what the flow remembers."""
+    conformer = state.flow.conformer
+    heard = int(conformer.slow.length.max()) + conformer.waiting.shape[1] + num_codes
+    per_code = conformer.fast.capacity // conformer.slow.capacity
+    conformer = replace(conformer, slow=grown(conformer.slow, heard), fast=grown(conformer.fast, heard * per_code))
+    return replace(state, flow=replace(state.flow, conformer=conformer))
 
 
 def render(voice: Voice, opened: VoiceState, codes: Iterable[int]) -> Float[Tensor, " n"]:

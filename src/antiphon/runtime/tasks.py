@@ -24,8 +24,9 @@ def start(
     *,
     voice: Audio | str | Path | None = None,
     seed: int = 0,
+    max_tokens: int | None = None,
 ) -> Iterator[Event]:
-    """The events of one task."""
+    """The events of one task; `max_tokens` replaces the task's own."""
     task = model.variant.learnt(name)
     session = model.session(
         system=task.base_text if model.variant.style == "base" else task.system,
@@ -33,7 +34,7 @@ def start(
         voice=voice,
         sampling=sampling_of(task, seed),
     )
-    return session.reply(content, speech=task.reply == "speech", max_tokens=task.max_tokens)
+    return session.reply(content, speech=task.reply == "speech", max_tokens=max_tokens or task.max_tokens)
 
 
 def sampling_of(task: TaskPrompt, seed: int) -> Sampling:
@@ -54,11 +55,18 @@ def transcribe(model: "Model", audio: Audio) -> str:
     return LANGUAGE_TAG.sub("", text_of(start(model, "transcribe", audio)))
 
 
-def speak(model: "Model", text: str, *, voice: Audio | str | Path | None = None, seed: int = 0) -> Iterator[Event]:
+def speak(
+    model: "Model",
+    text: str,
+    *,
+    voice: Audio | str | Path | None = None,
+    seed: int = 0,
+    max_tokens: int | None = None,
+) -> Iterator[Event]:
     """A text read aloud."""
     if not text.strip():
         raise InputError("there is no text to speak; give at least a word.")
-    return start(model, "speak", text, voice=voice, seed=seed)
+    return start(model, "speak", text, voice=voice, seed=seed, max_tokens=max_tokens)
 
 
 def translate(model: "Model", audio: Audio, to: str = "en") -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
 from antiphon.runtime.events import AudioOut, Event, Timings, Utterance
 from antiphon.runtime.generate import Stream, check_merged, generate
 from antiphon.runtime.sample import Sampling
@@ -78,13 +80,13 @@ class _Heard:
 
 @dataclass(frozen=True)
 class Turn:
-    """How the utterances of one reply are made. `open_utterer` begins to speak; it is asked when codes come."""
+    """How the utterances of one reply are made. `open_utterer` begins to speak; None: codes stay silent (text only)."""
 
     model: "Model"
     stream: Stream
     sampling: Sampling
     tools: Sequence[Tool]
-    open_utterer: Callable[[], Utterer]
+    open_utterer: Callable[[], Utterer] | None
     watch: Watch
 
     def run(self, messages: Sequence[Message], form: Reply, max_tokens: int) -> Generator[Event, None, Utterance]:
@@ -140,7 +142,7 @@ class Turn:
             ids += [] if state.ended else [token]
             for event in events:
                 heard.add(event)
-                if isinstance(event, Codes):
+                if isinstance(event, Codes) and self.open_utterer is not None:
                     utterer = utterer or self.open_utterer()
                     yield from self._sound(utterer.push(event.codes))
                 elif isinstance(event, Text | Think | ToolCall):
@@ -156,6 +158,6 @@ class Turn:
             tuple(ids), heard.text, tuple(heard.codes), heard.thought, tuple(heard.calls), stopped=stopped
         )
 
-    def _sound(self, waves: "Iterator[object]") -> Iterator[AudioOut]:
+    def _sound(self, waves: Iterator[Tensor]) -> Iterator[AudioOut]:
         for wave in waves:
-            yield self.watch.sound(AudioOut(wave))  # type: ignore[arg-type]
+            yield self.watch.sound(AudioOut(wave))

@@ -47,4 +47,4 @@ def run_tool(tools: Sequence[Tool], name: str, arguments: Mapping[str, Any]) -> 
     except ToolError:
         raise
     except Exception as error:  # a tool is somebody else's code
-        raise ToolError(f"the tool {name!r} failed ({type(error).__name__}: {error}); try again or do without.") from error
+        raise ToolError(f"the tool {name!r} failed ({type(error).__name__}: {error}); do without it.") from error

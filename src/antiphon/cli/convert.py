@@ -1,0 +1,27 @@
+"""Write a model in the released layout:  antiphon convert nano ./nano-released"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from antiphon.cli.options import Dtype
+
+
+def convert(
+    source: Annotated[str, typer.Argument(help="nano, mini, ..., a folder, or a hub id.")],
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    layout: Annotated[str, typer.Option(help="released or own.")] = "released",
+    dtype: Dtype = None,
+) -> None:
+    """Write a model to a new folder, in the released layout or in ours; all of it or nothing."""
+    import torch
+
+    from antiphon.errors import InputError
+    from antiphon.runtime.model import DTYPES
+    from antiphon.weights.save import convert as write
+
+    if dtype is not None and dtype not in DTYPES:
+        raise InputError(f"the dtype {dtype!r} was asked for; use one of {', '.join(DTYPES)}.")
+    write(source, target, layout=layout, dtype=None if dtype is None else getattr(torch, dtype))
+    print(f"{source} was written to {target} in the {layout} layout.")

@@ -1,0 +1,52 @@
+"""The command `antiphon`:  antiphon talk question.wav -o answer.wav
+
+An error that we raise on purpose is one line on standard error and exit status 2; so is a wrong argument.
+"""
+
+import os
+import sys
+
+import typer
+
+from antiphon.cli.analyse import analyse
+from antiphon.cli.bench import bench
+from antiphon.cli.caption import caption
+from antiphon.cli.convert import convert
+from antiphon.cli.doctor import doctor
+from antiphon.cli.speak import speak
+from antiphon.cli.talk import talk
+from antiphon.cli.transcribe import transcribe
+from antiphon.cli.translate import translate
+from antiphon.cli.verify import verify
+from antiphon.errors import AntiphonError
+
+COMMANDS = (talk, transcribe, speak, translate, caption, analyse, verify, convert, bench, doctor)
+
+app = typer.Typer(
+    name="antiphon",
+    help="Speech in, speech out. Give '-' for standard input or output.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; the one place where errors become exit statuses."""
+    try:
+        app()
+    except AntiphonError as error:
+        print(f"antiphon: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # whoever listened has gone; the interpreter must not complain once more on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

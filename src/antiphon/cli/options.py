@@ -1,0 +1,43 @@
+"""Arguments and options that several commands share, and the loading of a model by them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from antiphon.audio.wave import Audio
+    from antiphon.runtime.model import Model
+
+Sound = Annotated[Path, typer.Argument(help="A recording (WAV, FLAC, OGG, MP3), or - for standard input.")]
+Name = Annotated[str, typer.Option("--model", "-m", help="nano, mini, ..., a folder, or a hub id.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; the model's own by default.")]
+Seed = Annotated[int, typer.Option(help="All the chance there is: the same seed, the same answer.")]
+VoiceClip = Annotated[Path | None, typer.Option("--voice", help="A recording of the voice to speak with.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where the sound goes, or - for standard output.")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens that the answer may have.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch; one is best for a small model.")]
+
+SMALL = 1024  # width of a decoder below which more than one thread costs more than it brings
+
+
+def load_model(name: str, device: str, dtype: str | None, threads: int | None = None) -> "Model":
+    """The model that a command was asked for."""
+    import torch
+
+    from antiphon.runtime.model import load
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    model = load(name, device=device, dtype=dtype)
+    if threads is None and device == "cpu" and model.parts.config.lm.decoder.width < SMALL:
+        torch.set_num_threads(1)
+    return model
+
+
+def read(path: Path) -> "Audio":
+    """A recording that a command was given."""
+    from antiphon.audio.wave import Audio
+
+    return Audio.read(str(path) if str(path) == "-" else path)
