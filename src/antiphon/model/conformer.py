@@ -223,7 +223,7 @@ class Conformer(nn.Module):
         y = self._stage(self.up_encoders, self.up_embed(y), fast, block and block * stride, *wide)
         if slow is not None and fast is not None:
             num = y.shape[1] // stride
-            waiting = heard[:, heard.shape[1] :] if final else heard[:, -look:]
+            waiting = heard[:, heard.shape[1] if final else -look :].contiguous()
             state = ConformerState(
                 waiting=waiting, ahead=ahead, up=up, slow=slow.advance(num), fast=fast.advance(num * stride)
             )
