@@ -36,3 +36,28 @@ def golden_lm() -> Path:
 def golden_voice() -> Path:
     """Outputs of the released voice (flow, vocoder, tokenizer) at a tiny random size."""
     return GOLDEN / "token2wav"
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of random weights in the released layout, small in every direction, with a voice."""
+    from dataclasses import replace
+
+    from tests import random_folder
+
+    sizes = random_folder.config(scale=8, layers=1)
+    assert sizes.voice is not None
+    quick = replace(sizes, voice=replace(sizes.voice, flow=replace(sizes.voice.flow, num_steps=2)))
+    folder = tmp_path_factory.mktemp("random") / "model"
+    made: Path = random_folder.make(folder, quick)
+    return made
+
+
+@pytest.fixture(scope="session")
+def nano() -> Path:
+    """The nano that ships with the package; what needs it is skipped, aloud, while it is not there."""
+    from antiphon.weights.find import PRESETS
+
+    if not (PRESETS / "nano" / "nano.json").exists():
+        pytest.skip(f"nano's weights are not in {PRESETS.name}/nano")
+    return PRESETS / "nano"

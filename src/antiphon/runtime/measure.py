@@ -4,19 +4,18 @@ import resource
 import statistics
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
 from antiphon.rates import CODE_HZ
 from antiphon.runtime.events import End
-
-if TYPE_CHECKING:
-    from antiphon.runtime.model import Model
+from antiphon.runtime.loaded import Loaded
+from antiphon.runtime.session import Session
 
 
 def measure(
-    model: "Model", question: Audio, *, repeats: int = 3, voice: Audio | str | Path | None = None, seed: int = 0
+    model: Loaded, question: Audio, *, repeats: int = 3, voice: Audio | str | Path | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Medians over `repeats` whole answers, after one that warms up; every answer is a new conversation.
 
@@ -56,6 +55,6 @@ def peak_memory_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def _answer(model: "Model", question: Audio, voice: Audio | str | Path | None, seed: int) -> End:
-    ends = [e for e in model.session(voice=voice, seed=seed).reply(question) if isinstance(e, End)]
+def _answer(model: Loaded, question: Audio, voice: Audio | str | Path | None, seed: int) -> End:
+    ends = [e for e in Session(model, voice=voice, seed=seed).reply(question) if isinstance(e, End)]
     return ends[-1]

@@ -14,7 +14,7 @@ turn of the assistant the history holds the ids that were generated, without the
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError, ToolError
@@ -22,18 +22,15 @@ from antiphon.model.voice import VoiceState
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime.events import End, Event, Finish, ToolResult, Utterance
 from antiphon.runtime.generate import Context, Hearing, Stream
+from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
-from antiphon.runtime.tasks import sampling_of
 from antiphon.runtime.turn import Turn, Watch
 from antiphon.runtime.voicing import open_voice
 from antiphon.text.chat import Mark, Message, Tokens
-from antiphon.text.prompts import Reply, task_prompt
+from antiphon.text.prompts import Reply, TaskPrompt, task_prompt
 from antiphon.text.toolcall import ToolCall
 from antiphon.tools.tool import TOOLS, Tool, run_tool, schema
-
-if TYPE_CHECKING:
-    from antiphon.runtime.model import Model
 
 Said: TypeAlias = Audio | str
 MAX_ROUNDS = 4  # generations in one reply; more would be a model that calls tools for ever
@@ -45,7 +42,7 @@ class Session:
 
     def __init__(
         self,
-        model: "Model",
+        model: Loaded,
         *,
         system: str | None = None,
         tools: Sequence[Tool] | None = None,
@@ -154,3 +151,10 @@ class Session:
         if layout.tts_end not in ids:
             ids = (*ids, layout.tts_end)
         return Message("assistant", (Mark("<tts_start>"), Tokens(ids)))
+
+
+def sampling_of(task: TaskPrompt, seed: int) -> Sampling:
+    """How a task is sampled."""
+    return Sampling(
+        temperature=task.temperature, top_p=task.top_p, repetition_penalty=task.repetition_penalty, seed=seed
+    )

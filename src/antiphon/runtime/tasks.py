@@ -3,22 +3,19 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
 from antiphon.runtime.events import End, Event
-from antiphon.runtime.sample import Sampling
-from antiphon.text.prompts import PROMPTS, TaskPrompt
-
-if TYPE_CHECKING:
-    from antiphon.runtime.model import Model
+from antiphon.runtime.loaded import Loaded
+from antiphon.runtime.session import Session, sampling_of
+from antiphon.text.prompts import PROMPTS
 
 LANGUAGE_TAG = re.compile(r"^\s*<[^<>\s]{1,16}>\s*")  # some checkpoints begin a transcript with the language
 
 
 def start(
-    model: "Model",
+    model: Loaded,
     name: str,
     content: Audio | str,
     *,
@@ -28,7 +25,8 @@ def start(
 ) -> Iterator[Event]:
     """The events of one task; `max_tokens` replaces the task's own."""
     task = model.variant.learnt(name)
-    session = model.session(
+    session = Session(
+        model,
         system=task.base_text if model.variant.style == "base" else task.system,
         tools=(),
         voice=voice,
@@ -37,26 +35,19 @@ def start(
     return session.reply(content, speech=task.reply == "speech", max_tokens=max_tokens or task.max_tokens)
 
 
-def sampling_of(task: TaskPrompt, seed: int) -> Sampling:
-    """How a task is sampled."""
-    return Sampling(
-        temperature=task.temperature, top_p=task.top_p, repetition_penalty=task.repetition_penalty, seed=seed
-    )
-
-
 def text_of(events: Iterator[Event]) -> str:
     """The whole text of a reply."""
     ends = [event for event in events if isinstance(event, End)]
     return ends[-1].text.strip()
 
 
-def transcribe(model: "Model", audio: Audio) -> str:
+def transcribe(model: Loaded, audio: Audio) -> str:
     """What is said; a tag of the language before it is left out."""
     return LANGUAGE_TAG.sub("", text_of(start(model, "transcribe", audio)))
 
 
 def speak(
-    model: "Model",
+    model: Loaded,
     text: str,
     *,
     voice: Audio | str | Path | None = None,
@@ -69,24 +60,24 @@ def speak(
     return start(model, "speak", text, voice=voice, seed=seed, max_tokens=max_tokens)
 
 
-def translate(model: "Model", audio: Audio, to: str = "en") -> str:
+def translate(model: Loaded, audio: Audio, to: str = "en") -> str:
     """What is said, in another language."""
     return text_of(start(model, _towards("translate", to), audio))
 
 
 def interpret(
-    model: "Model", audio: Audio, to: str = "en", *, voice: Audio | str | Path | None = None, seed: int = 0
+    model: Loaded, audio: Audio, to: str = "en", *, voice: Audio | str | Path | None = None, seed: int = 0
 ) -> Iterator[Event]:
     """What is said, in another language and aloud."""
     return start(model, _towards("interpret", to), audio, voice=voice, seed=seed)
 
 
-def caption(model: "Model", audio: Audio) -> str:
+def caption(model: Loaded, audio: Audio) -> str:
     """What happens in a recording."""
     return text_of(start(model, "caption", audio))
 
 
-def analyse(model: "Model", audio: Audio) -> str:
+def analyse(model: Loaded, audio: Audio) -> str:
     """Everything that is to be heard in a recording."""
     return text_of(start(model, "analyse", audio))
 

@@ -6,12 +6,12 @@ A thinking model is run twice: it thinks up to `</think>`, then it is prompted w
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from antiphon.runtime.events import AudioOut, Event, Timings, Utterance
 from antiphon.runtime.generate import Stream, check_merged, generate
+from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
 from antiphon.text.chat import AudioItem, Message, Piece, Prompt, encode, render_chat
@@ -19,9 +19,6 @@ from antiphon.text.parse import Codes, ParseState, Text, Think
 from antiphon.text.prompts import Reply
 from antiphon.text.toolcall import ToolCall
 from antiphon.tools.tool import Tool
-
-if TYPE_CHECKING:
-    from antiphon.runtime.model import Model
 
 
 @dataclass
@@ -82,7 +79,7 @@ class _Heard:
 class Turn:
     """How the utterances of one reply are made. `open_utterer` begins to speak; None: codes stay silent (text only)."""
 
-    model: "Model"
+    model: Loaded
     stream: Stream
     sampling: Sampling
     tools: Sequence[Tool]
