@@ -37,6 +37,10 @@ class ResampleState:
 class Resampler(nn.Module):
     """From one sampling rate to another: forward(x, state, final), like every stream of the house. No weights."""
 
+    bank: Tensor | None  # every filter over the whole span, or
+    band: Tensor  # every filter without its zeros, and
+    start: Tensor  # where in the span it begins
+
     def __init__(self, rate_in: int, rate_out: int) -> None:
         super().__init__()
         if rate_in < 1 or rate_out < 1:
@@ -44,6 +48,13 @@ class Resampler(nn.Module):
         divisor = gcd(rate_in, rate_out)
         self.num_in, self.num_out = rate_in // divisor, rate_out // divisor
         self.reach = 0 if rate_in == rate_out else _reach(self.num_in, self.num_out)
+        if self.num_out * self.span <= DENSE_LIMIT:
+            self.register_buffer("bank", _bank(self.num_in, self.num_out), persistent=False)
+        else:
+            band, start = _band(self.num_in, self.num_out)
+            self.bank = None
+            self.register_buffer("band", band, persistent=False)
+            self.register_buffer("start", start, persistent=False)
 
     @property
     def span(self) -> int:
@@ -68,7 +79,7 @@ class Resampler(nn.Module):
             heard = F.pad(heard, (0, self.reach + self.num_in))
         blocks = max((heard.shape[-1] - self.span) // self.num_in + 1, 0)
         y = self._blocks(heard[:, : (blocks - 1) * self.num_in + self.span], blocks)[:, :wanted]
-        rest = x.new_zeros(x.shape[0], self.reach) if final else heard[:, blocks * self.num_in :]
+        rest = x.new_zeros(x.shape[0], self.reach) if final else heard[:, blocks * self.num_in :].contiguous()
         return y, ResampleState(tail=rest)
 
     step = forward
@@ -76,13 +87,14 @@ class Resampler(nn.Module):
     def _blocks(self, heard: Tensor, blocks: int) -> Tensor:
         if blocks == 0:
             return heard.new_zeros(heard.shape[0], 0)
-        if self.num_out * self.span <= DENSE_LIMIT:
-            bank = _bank(self.num_in, self.num_out).to(heard)
-            return F.conv1d(heard[:, None], bank[:, None], stride=self.num_in).mT.flatten(1)  # b n_out j -> b j*n_out
-        band, start = _band(self.num_in, self.num_out)
-        first = torch.arange(blocks)[:, None] * self.num_in + start  # j n_out
-        index = (first[..., None] + torch.arange(band.shape[1])).to(heard.device)  # j n_out taps
-        return (heard[:, index] * band.to(heard)).sum(-1).flatten(1)
+        if self.bank is not None:
+            bank = self.bank.to(heard)[:, None]
+            return F.conv1d(heard[:, None], bank, stride=self.num_in).mT.flatten(1)  # b n_out j -> b j*n_out
+        first = torch.arange(blocks, device=heard.device)[:, None] * self.num_in + self.start.to(
+            heard.device
+        )  # j n_out
+        index = first[..., None] + torch.arange(self.band.shape[1], device=heard.device)  # j n_out taps
+        return (heard[:, index] * self.band.to(heard)).sum(-1).flatten(1)
 
 
 def resample(wave: Float[Tensor, "*c n"], rate_in: int, rate_out: int) -> Float[Tensor, "*c n_out"]:

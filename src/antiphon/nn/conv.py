@@ -1,6 +1,6 @@
 """Convolution that looks only backwards, with the state of a stream.
 
-    kernel 3:   y[t] = f(x[t-2], x[t-1], x[t])          the state is the last two inputs
+kernel 3:   y[t] = f(x[t-2], x[t-1], x[t])          the state is the last two inputs
 """
 
 import torch
@@ -39,6 +39,7 @@ class CausalConv1d(nn.Conv1d):
         tail = x.new_zeros(x.shape[0], self.in_channels, self.reach) if state is None else state.tail
         heard = torch.cat([tail, x], dim=-1)  # b c reach+t
         y = F.conv1d(heard, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
-        return y, ConvState(tail=heard[..., heard.shape[-1] - self.reach :])
+        tail = heard[..., heard.shape[-1] - self.reach :].contiguous()  # always laid out alike, and free of `heard`
+        return y, ConvState(tail=tail)
 
     step = forward
