@@ -47,6 +47,7 @@ class Corpus:
     shard: int = 500
     target: int = 9_500
     target_first: int = 3_000
+    known: int = 20_000  # replies drawn to find what the held-out texts must avoid
     heard: int = 15_500
     dialogues: int = 14_000
     dev: int = 300
@@ -98,7 +99,7 @@ def distinct(draw: Callable[[], str], count: int, taken: set[str]) -> list[str]:
 def target_texts() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the training and the held-out texts of the voice, without a text in common."""
     rng = Random(RUN.seed)
-    taken = {reply_text(rng) for _ in range(20_000)}  # what training may say is never held out
+    taken = {reply_text(rng) for _ in range(RUN.known)}  # what training may say is never held out
     third = RUN.dev // 3
     dev = distinct(lambda: reply_text(rng, "slots"), third, taken)
     dev += distinct(lambda: salad_text(rng, 3, 9), third, taken)
