@@ -6,7 +6,7 @@ import torch
 from antiphon.config import DecoderConfig
 from antiphon.errors import CapacityError, InputError, StaleState
 from antiphon.model.lm import Decoder
-from antiphon.nn.state import row, stack
+from antiphon.nn.state import fork, row, stack
 
 CONFIG = DecoderConfig(width=32, hidden=48, num_heads=4, num_kv_heads=2, num_layers=2, vocab_size=50)
 
@@ -79,8 +79,6 @@ def test_an_idle_older_state_does_not_make_a_newer_one_stale(decoder: Decoder) -
 
 
 def test_going_back_makes_the_future_stale_and_forking_keeps_both(decoder: Decoder) -> None:
-    from antiphon.nn.state import fork
-
     _, old = decoder(torch.randn(1, 3, 32), decoder.init_state(1, capacity=8))
     x, other, next_x = torch.randn(1, 2, 32), torch.randn(1, 2, 32), torch.randn(1, 1, 32)
     _, new = decoder(x, old)
@@ -123,3 +121,16 @@ def test_two_moments_of_one_stream_cannot_share_a_batch(decoder: Decoder) -> Non
     _, new = decoder(torch.randn(1, 1, 32), old)
     with pytest.raises(InputError, match="share one slot"):
         stack([old, new])
+
+
+def test_only_what_was_written_is_heard(decoder: Decoder) -> None:
+    """The cache's unwritten tail is there and masked: whatever it holds, the stream goes on the same."""
+    x, state = torch.randn(1, 1, 32), decoder.init_state(1, capacity=8)
+    _, state = decoder(torch.randn(1, 3, 32), state)
+    expected, _ = decoder(x, fork(state))
+    for pool in ("keys", "values"):
+        tail, written = fork(state), fork(state)
+        getattr(tail, pool)[..., 4:, :] += 1.0
+        getattr(written, pool)[..., :3, :] += 1.0
+        assert torch.equal(decoder(x, tail)[0], expected)
+        assert not torch.equal(decoder(x, written)[0], expected)
