@@ -171,3 +171,11 @@ def test_what_is_refused() -> None:
         flow()(codes(), opened("released", steps=1), block=4)
     with pytest.raises(CapacityError):
         flow()(codes().repeat(1, 3), opened(steps=1))
+
+
+def test_half_precision_keeps_time_and_mel_in_float32() -> None:
+    model = Flow(flow().config)
+    model.load_state_dict(flow().state_dict())
+    mel = model.to(torch.bfloat16)(codes(), noise=noise())[0]
+    assert mel.dtype == torch.float32
+    assert (mel - flow()(codes(), noise=noise())[0]).abs().mean() < 0.05

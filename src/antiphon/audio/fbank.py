@@ -31,7 +31,8 @@ def fbank(wave: Float[Tensor, " n"]) -> Float[Tensor, "t f"]:
     frames = frames - EMPHASIS * torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
     window, triangles = (x.to(wave.device) for x in (_povey(), _triangles()))
     power = torch.fft.rfft(F.pad(frames * window, (0, FFT_SIZE - FRAME))).abs().square()[:, :-1]  # t 256
-    return (power @ triangles).clamp(min=FLOOR).log()
+    energies: Tensor = power @ triangles
+    return energies.clamp(min=FLOOR).log()
 
 
 @cache

@@ -40,8 +40,8 @@ class TimeEmbedder(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(TIME_BINS, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Float[Tensor, " b"]) -> Float[Tensor, "b d"]:
-        """Time from 0 to 1, one per row (or one for all rows)."""
-        y: Tensor = self.mlp(time_waves(t))
+        """Time from 0 to 1, one per row (or one for all rows), in float32 at the least: 16 bits cannot tell 1000 t."""
+        y: Tensor = self.mlp(time_waves(t).to(next(self.mlp.parameters()).dtype))
         return y
 
 

@@ -226,7 +226,7 @@ class Flow(nn.Module):
         mu = self.mu(codes, block=block)
         mask = self._mask(mu.shape[-1], mu.device, None, block, None)
         clock = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
-        x = (noise or Seeded(clock, FLOW, mu.shape[1]))(clock, mu.shape[-1]).to(mu.dtype) * options.temperature
+        x = (noise or Seeded(clock, FLOW, mu.shape[1]))(clock, mu.shape[-1]).to(mu.device) * options.temperature
         mel: Tensor = self.decoder(x, mu, speaker, torch.zeros_like(mu) if cond is None else cond, options, mask)[0]
         return mel
 
@@ -255,7 +255,7 @@ class Flow(nn.Module):
         if not torch.compiler.is_compiling():
             window.check(0 if is_prompt else num)
         clock = window.seen if options.clock == "stream" else window.held
-        x = (noise or Seeded(state.seed, FLOW, mu.shape[1]))(clock, num).to(mu.dtype) * options.temperature
+        x = (noise or Seeded(state.seed, FLOW, mu.shape[1]))(clock, num).to(mu.device) * options.temperature
         wide = num if block is None else block * self.frames_per_code
         starts = torch.arange(num, device=mu.device)[None] // wide * wide
         mask = window.mask(starts, (starts + wide).clamp(max=num))

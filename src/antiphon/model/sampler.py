@@ -54,16 +54,21 @@ class Sampler(nn.Module):
         mask: Bool[Tensor, "b_or_1 1 t s"] | None = None,
         window: WindowState | None = None,
     ) -> tuple[Float[Tensor, "b f t"], list[Left]]:
-        """From noise `x` to a mel, and what each step leaves for the window (nothing without one)."""
+        """From noise `x` to a mel, and what each step leaves for the window (nothing without one).
+
+        Time and mel are float32 at the least, whatever the network's dtype: the steps add up.
+        """
         rows = 2 if options.guidance else 1
         heard = [_with_blank(c, rows) for c in (mu, speaker, cond)]
         if mask is not None and mask.shape[0] > 1:
             mask = mask.repeat_interleave(rows, dim=0)
+        x = x.to(torch.promote_types(mu.dtype, torch.float32))
         times, left = time_grid(options.steps, x.device, x.dtype), []
         for step in range(options.steps):
             past = None if window is None else Past(*window.past(step))
-            pair = x.repeat_interleave(rows, dim=0)  # b f t -> (b rows) f t
+            pair = x.to(mu.dtype).repeat_interleave(rows, dim=0)  # b f t -> (b rows) f t
             v, kept = self.estimator(pair, times[step : step + 1], *heard, mask, past, keep=window is not None)
+            v = v.to(x.dtype)
             if rows == 2:
                 v = (1 + options.guidance) * v[0::2] - options.guidance * v[1::2]
             x = x + (times[step + 1] - times[step]) * v
