@@ -61,12 +61,16 @@ def config(scale: int = 8, layers: int = 2, *, speaks: bool = True, dtype: str =
     speech_tokenizer = SpeechTokenizerConfig(width=max(1280 // scale // 64, 1) * 64, num_layers=layers)
     speech_tokenizer = replace(speech_tokenizer, num_heads=speech_tokenizer.width // 64)
     width = 512 // scale
-    conformer = ConformerConfig(width=width, num_heads=8 // min(scale, 4), hidden=2048 // scale, num_layers=layers, num_up_layers=layers)
+    conformer = ConformerConfig(
+        width=width, num_heads=8 // min(scale, 4), hidden=2048 // scale, num_layers=layers, num_up_layers=layers
+    )
     dit = DiTConfig(width=width, num_heads=8 // min(scale, 4), head_dim=64 // min(scale, 4), depth=layers)
     flow = FlowConfig(input_size=width, conformer=conformer, dit=dit)
     hift = HiFTConfig(channels=512 // scale, f0_width=512 // scale)
     voice = VoiceConfig(tokenizer=speech_tokenizer, flow=flow, hift=hift) if speaks else None
-    return replace(base, dtype=dtype, lm=SpeechLMConfig(encoder=encoder, adaptor=base.lm.adaptor, decoder=decoder), voice=voice)
+    return replace(
+        base, dtype=dtype, lm=SpeechLMConfig(encoder=encoder, adaptor=base.lm.adaptor, decoder=decoder), voice=voice
+    )
 
 
 def random_state(module: nn.Module, seed: int) -> dict[str, Tensor]:
@@ -102,7 +106,9 @@ def make_voice(home: Path, voice: VoiceConfig, *, seed: int = 0) -> None:
     (home / "flow.yaml").write_text(write_flow_yaml(voice.flow))
     torch.save(random_state(Flow(voice.flow), seed), home / "flow.pt")
     torch.save(random_state(HiFT(voice.hift), seed + 1), home / "hift.pt")
-    write_onnx_tokenizer(random_state(SpeechTokenizer(voice.tokenizer), seed + 2), home / "speech_tokenizer_v2_25hz.onnx")
+    write_onnx_tokenizer(
+        random_state(SpeechTokenizer(voice.tokenizer), seed + 2), home / "speech_tokenizer_v2_25hz.onnx"
+    )
     make_speaker(home / "campplus.onnx", voice.flow.speaker_dim, seed=seed + 3)
 
 

@@ -78,14 +78,37 @@ def test_config_dtype_is_the_default_and_text_only_is_possible(released: Path) -
 
 def test_nothing_half_written(released: Path, tmp_path: Path) -> None:
     folder = open_folder(released)
-    assert folder.config.voice is not None
-    unsayable = replace(folder.config.voice, flow=replace(folder.config.voice.flow, num_steps=5))
-    with pytest.raises(ConfigError, match="steps"):
-        write_folder(replace(folder, config=replace(folder.config, voice=unsayable)), tmp_path / "x")
-    local = replace(folder.config.voice, tokenizer=replace(folder.config.voice.tokenizer, window=8))
-    with pytest.raises(ConfigError, match="window"):
-        write_folder(replace(folder, config=replace(folder.config, voice=local)), tmp_path / "x")
+    name, entry = list(folder.lm.items())[-1]
+
+    def broken() -> torch.Tensor:
+        raise WeightsError("the disk is gone")
+
+    lm = Store("here", {**folder.lm.entries, name: replace(entry, read=broken)})
+    for layout in ("released", "own"):
+        with pytest.raises(WeightsError, match="disk"):
+            write_folder(replace(folder, lm=lm), tmp_path / "x", layout=layout)
+    with pytest.raises(ConfigError, match="layout"):
+        write_folder(folder, tmp_path / "x", layout="other")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_released_files_cannot_say_is_said_beside_them(released: Path, tmp_path: Path) -> None:
+    """A small model of our own (fewer steps, a tokenizer that hears its neighbourhood) survives the released layout."""
+    folder = open_folder(released)
+    voice = folder.config.voice
+    assert voice is not None
+    own = replace(voice, flow=replace(voice.flow, num_steps=5), tokenizer=replace(voice.tokenizer, window=8))
+    config = replace(folder.config, name="small", variant="nano", voice=own)
+    write_folder(replace(folder, config=config), tmp_path / "small")
+    assert open_folder(tmp_path / "small").config == config
+    assert open_folder(tmp_path / "small", variant="mini").config == replace(config, variant="mini")
+    write_folder(folder, tmp_path / "released")
+    assert not (tmp_path / "released" / "antiphon.json").exists()
+    data = json.loads((tmp_path / "small" / "config.json").read_text())
+    data["text_config"]["rope_theta"] = 1.0
+    (tmp_path / "small" / "config.json").write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match="antiphon.json"):
+        open_folder(tmp_path / "small")
 
 
 def test_an_existing_place_is_left_alone(released: Path, tmp_path: Path) -> None:

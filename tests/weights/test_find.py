@@ -16,7 +16,9 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["mini", "mini-base", "mini-think", "r1", "32b"])
-def test_offline_says_where_it_looked_and_what_to_do(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_offline_says_where_it_looked_and_what_to_do(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -48,7 +50,14 @@ def test_another_hub_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_tell_the_prompt_style() -> None:
     told = {name: variant_of(hub.split("/")[1]) for name, hub in HUB_IDS.items()}
-    assert told == {"mini": None, "mini-base": "mini-base", "mini-think": "mini-think", "r1": "r1", "r1.1": "r1", "32b": "r1"}
+    assert told == {
+        "mini": None,
+        "mini-base": "mini-base",
+        "mini-think": "mini-think",
+        "r1": "r1",
+        "r1.1": "r1",
+        "32b": "r1",
+    }
 
 
 def test_every_preset_names_a_known_variant() -> None:

@@ -33,7 +33,11 @@ def test_written_as_released(golden_voice: Path) -> None:
 
 def test_a_tag_that_would_run_code_does_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
-    for tag in (f"!!python/object/apply:os.system ['touch {mark}']", f"!apply:os.system ['touch {mark}']", "!new:os.system {}"):
+    for tag in (
+        f"!!python/object/apply:os.system ['touch {mark}']",
+        f"!apply:os.system ['touch {mark}']",
+        "!new:os.system {}",
+    ):
         with pytest.raises(ConfigError):
             read(tmp_path, REAL.replace("output_type: mel", f"output_type: {tag}"))
         with pytest.raises(ConfigError):

@@ -18,7 +18,9 @@ def export(golden_voice: Path) -> Path:
 
 def test_names_shapes_and_values(export: Path, golden_voice: Path) -> None:
     store = open_onnx_tokenizer(export)
-    rows = [r.split("\t") for r in (golden_voice / "tiny_s3tokenizer_v2_names.expected.tsv").read_text().splitlines()[1:]]
+    rows = [
+        r.split("\t") for r in (golden_voice / "tiny_s3tokenizer_v2_names.expected.tsv").read_text().splitlines()[1:]
+    ]
     assert {row[0] for row in rows} == set(store)
     for name, shape, total, first, last in rows:
         tensor = store[name].read().double()

@@ -22,7 +22,9 @@ KEYS = Path(__file__).parent.parent / "golden" / "token2wav-keys"
 
 
 def listed(name: str) -> dict[str, tuple[int, ...]]:
-    rows = [line.split("\t") for line in (KEYS / f"{name}_real.tsv").read_text().splitlines() if not line.startswith("#")]
+    rows = [
+        line.split("\t") for line in (KEYS / f"{name}_real.tsv").read_text().splitlines() if not line.startswith("#")
+    ]
     return {row[0]: tuple(ast.literal_eval(row[1])) for row in rows}
 
 

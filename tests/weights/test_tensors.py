@@ -62,7 +62,11 @@ def test_disagreement_is_one_error_that_names_it() -> None:
     with pytest.raises(WeightsError) as caught:
         build_layer(in_memory("the file", tensors))
     message = str(caught.value)
-    for part in ("1 missing (1.bias)", "5 not known (extra.0, extra.1, extra.2 and 2 more)", "0.weight is [3, 5] instead of [5, 3]"):
+    for part in (
+        "1 missing (1.bias)",
+        "5 not known (extra.0, extra.1, extra.2 and 2 more)",
+        "0.weight is [3, 5] instead of [5, 3]",
+    ):
         assert part in message
 
 

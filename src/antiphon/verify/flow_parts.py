@@ -1,5 +1,7 @@
 """Stages of the token2wav layout inside the flow: look-ahead conformer and velocity network, offline and in chunks."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -31,7 +33,9 @@ def check_conformer(record: Record, conformer: Conformer, table: torch.nn.Embedd
     compare("after_up_embed_scaled", conformer.up_embed(stored("after_up_conv_channels_first").mT))
     state = conformer.init_state(1)
     heard = stored("embedded")
-    for index, (start, end, final) in enumerate(chunks(record, "encoder.npz", r"stream\d+_out", 1, conformer, heard.shape[1])):
+    for index, (start, end, final) in enumerate(
+        chunks(record, "encoder.npz", r"stream\d+_out", 1, conformer, heard.shape[1])
+    ):
         y, after = conformer(heard[:, start:end], state, final)
         assert after is not None
         state = after
@@ -82,12 +86,14 @@ def check_dit(record: Record, dit: DiT) -> None:
     def compare(key: str, got: Tensor) -> None:
         record.compare("dit.npz", key, got)
 
-    x, mu, cond, speaker, t = (stored(key) for key in ("x", "mu", "cond", "spks", "t"))
+    x, mu, cond, speaker = (stored(key) for key in ("x", "mu", "cond", "spks"))
+    t = record.tensor("dit.npz", "t", torch.promote_types(record.dtype, torch.float32))
     compare("t_freq", time_waves(t))
     compare("t_emb", dit.t_embedder(t))
     heard = torch.cat([x, mu, speaker[..., None].expand_as(x), cond], dim=1)
     compare("block0_in", dit.in_proj(heard.mT))
-    block, inside, time = dit.blocks[0], stored("block0_in"), stored("t_emb")
+    block: Any = dit.blocks[0]
+    inside, time = stored("block0_in"), stored("t_emb")
     shift, scale = block.adaLN_modulation(time)[:, None].chunk(9, dim=-1)[:2]
     compare("block0_out", block(inside, time, None, None)[0])
     compare("block0_attn_out", block.attn(modulate(inside, shift, scale), None, None)[0])
@@ -105,7 +111,9 @@ def check_dit(record: Record, dit: DiT) -> None:
         cache = own if cache is None else torch.cat([own, cache], dim=3)  # the reference puts the newest first
         compare(f"chunk{index}_cnn_cache", new.tails)
         compare(f"chunk{index}_att_cache", cache)
-        past = new if past is None else Past(
-            torch.cat([past.keys, new.keys], dim=3), torch.cat([past.values, new.values], dim=3), new.tails
+        past = (
+            new
+            if past is None
+            else Past(torch.cat([past.keys, new.keys], dim=3), torch.cat([past.values, new.values], dim=3), new.tails)
         )
         start = end

@@ -1,8 +1,8 @@
 """Every array of every file of the two layouts, and what it is for. What is not listed here is a failure.
 
-A line says: these keys of this file are an input, or are compared under a tolerance, or are informative. Keys are matched
-whole, by regular expression, first line first; keys of nested JSON are joined by "/". A file without keys (a checkpoint,
-a recording) has the one key "".
+A line says: these keys of this file are an input, or are compared under a tolerance, or are informative. Keys are
+matched whole, by regular expression, first line first; keys of nested JSON are joined by "/". A file without keys (a
+checkpoint, a recording) has the one key "".
 """
 
 import re
@@ -103,7 +103,9 @@ TOKEN2WAV = (
     Line("hift.npz", "f0", COMPARED, "hift.f0"),
     Line("hift.npz", r"(sine|source)_(zero_noise|eps_shared)\w*", COMPARED, "hift.phase"),
     Line("hift.npz", r"wav_(zero_noise|eps_shared|cached_source)", COMPARED, "hift.decode"),
-    Line("hift.npz", r"conv_pre_out|ups0_out|source_down0_out|resblock0_out|conv_post_out_\w+", COMPARED, "hift.decode"),
+    Line(
+        "hift.npz", r"conv_pre_out|ups0_out|source_down0_out|resblock0_out|conv_post_out_\w+", COMPARED, "hift.decode"
+    ),
     Line("hift.npz", r"source_stft_\w+", COMPARED, "hift.decode"),
     Line("token2wav.npz", "tokens", INPUT),
     Line("token2wav.npz", "prompt_tokens", COMPARED, "codes.margin"),

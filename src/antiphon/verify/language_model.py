@@ -15,7 +15,7 @@ from antiphon.errors import WeightsError
 from antiphon.model.lm import logits_of
 from antiphon.model.speech_lm import SpeechLM
 from antiphon.rates import HEARD_HZ, encoder_len, mel_frames, num_rows
-from antiphon.verify.record import Record
+from antiphon.verify.record import Record, rate_of
 from antiphon.verify.texts import check_texts
 from antiphon.weights.build import build, shapes
 from antiphon.weights.hf_config import from_hf
@@ -50,7 +50,9 @@ def check_language_model(record: Record) -> None:
         )
         listed = {name: tuple(shape) for name, shape in json.loads(record.get("key_shapes.json").read_text()).items()}
         record.judge("key_shapes.json", "", 0.0 if listed == shapes(lm) else 1.0)
-        record.judge("tiny_ids.json", "vocab_size", abs(record.get("tiny_ids.json", "vocab_size") - config.decoder.vocab_size))
+        record.judge(
+            "tiny_ids.json", "vocab_size", abs(record.get("tiny_ids.json", "vocab_size") - config.decoder.vocab_size)
+        )
         for case in _cases(record, "encoder.npz"):
             with record.stage(f"encoder.npz:{case}"):
                 _encoder(record, lm, case)
@@ -80,12 +82,6 @@ def _front_end(record: Record) -> None:
     stored = _wave(record, "real").cpu()
     same = sound.rate == HEARD_HZ and sound.samples.shape == (1, len(stored))
     record.judge("clip_real_16k.wav", "", float((sound.samples[0] - stored).abs().max()) if same else float("inf"))
-
-
-def rate_of(name: str) -> int:
-    """A sampling rate as the keys spell it: 24k, 44k1, 8000."""
-    match = re.fullmatch(r"(\d+)k(\d*)", name)
-    return int(name) if match is None else int(match[1]) * 1000 + int((match[2] + "000")[:3])
 
 
 def _wave(record: Record, name: str) -> Tensor:
@@ -128,7 +124,9 @@ def _encoder(record: Record, lm: SpeechLM, case: str) -> None:
     record.compare("encoder.npz", f"{case}/encoder_lens", lengths)
     record.compare("encoder.npz", f"{case}/embed_lens", (lengths + 1) // 2)
     record.compare("encoder.npz", f"{case}/encoder_out", features)
-    record.compare("encoder.npz", f"{case}/adaptor_out", lm.adapter(record.tensor("encoder.npz", f"{case}/encoder_out")))
+    record.compare(
+        "encoder.npz", f"{case}/adaptor_out", lm.adapter(record.tensor("encoder.npz", f"{case}/encoder_out"))
+    )
     if record.keys("encoder.npz", f"{case}/after_conv1"):
         first = torch.nn.functional.gelu(lm.encoder.conv1(mel.to(record.dtype)))
         second = record.tensor("encoder.npz", f"{case}/after_conv1")
@@ -141,7 +139,9 @@ def _encoder(record: Record, lm: SpeechLM, case: str) -> None:
 
 def _decoder(record: Record, lm: SpeechLM, case: str) -> None:
     if case not in CLIPS:
-        raise WeightsError(f"the case {case} of model_io.npz is not one of {', '.join(CLIPS)}; its recordings are not known.")
+        raise WeightsError(
+            f"the case {case} of model_io.npz is not one of {', '.join(CLIPS)}; its recordings are not known."
+        )
     ids = record.tensor("model_io.npz", f"{case}/input_ids")
     mask = _mask(record, case, ids)
     embeds = _embeds(record, lm, case, ids)
@@ -185,7 +185,7 @@ def _embeds(record: Record, lm: SpeechLM, case: str, ids: Tensor) -> Tensor:
 
 
 def _greedy(record: Record, lm: SpeechLM, key: str, prompts: list[Tensor]) -> None:
-    """Follow the stored tokens through the cache, one by one; each must be our best, or as good within the tolerance."""
+    """Follow the stored tokens through the cache; each must be our best, or as good within the tolerance."""
     tokens = record.tensor("model_io.npz", key)
     behind, margins, peaks = [], [], []
     for prompt, row in zip(prompts, tokens, strict=True):

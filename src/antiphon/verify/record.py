@@ -75,7 +75,7 @@ class Record:
         """A stage that ends early fails by one row and does not keep the others from being checked."""
         try:
             yield
-        except (AntiphonError, RuntimeError, ValueError, IndexError, KeyError, TypeError) as error:
+        except (AntiphonError, RuntimeError, ValueError, LookupError, TypeError, AssertionError) as error:
             self.rows.append(Row(name, "", float("inf"), 0.0, False, f"{type(error).__name__}: {error}"[:300]))
 
     def compare(self, file: str, key: str, got: Tensor | np.ndarray | Any, where: Tensor | None = None) -> None:
@@ -144,3 +144,9 @@ def _flat(value: Any, depth: int, prefix: str = "") -> Iterator[tuple[str, Any]]
         return
     for key, inner in entries:
         yield from _flat(inner, depth - 1, f"{prefix}/{key}" if prefix else key)
+
+
+def rate_of(name: str) -> int:
+    """A sampling rate as the keys spell it: 24k, 44k1, 8000."""
+    match = re.fullmatch(r"(\d+)k(\d*)", name)
+    return int(name) if match is None else int(match[1]) * 1000 + int((match[2] + "000")[:3])

@@ -32,7 +32,9 @@ def verify(folder: Path | str, device: str = "cpu", dtype: str = "float32") -> R
     EXACT.bound(dtype, 0.0)
     is_lm, is_voice = (folder / "config.json").exists(), (folder / "tiny_flow.yaml").exists()
     if is_lm == is_voice:
-        raise InputError(f"{folder} is neither the language-model nor the token2wav layout; expected config.json or tiny_flow.yaml.")
+        raise InputError(
+            f"{folder} is neither the language-model nor the token2wav layout; expected config.json or tiny_flow.yaml."
+        )
     record = Record(folder, LANGUAGE_MODEL if is_lm else TOKEN2WAV, device, dtype)
     allowed = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False  # references are full float32

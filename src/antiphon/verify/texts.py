@@ -135,7 +135,7 @@ def _split(record: Record, layout: TokenLayout) -> None:
         ids = record.get("ta4.json", f"{case}/output_ids")
         split = layout.split(ids)
         text, codes = layout.split_by_range(ids)
-        found = {"text": list(split.text), "audio": list(split.speech), "other": list(split.other)}
+        found: dict[str, Any] = {"text": list(split.text), "audio": list(split.speech), "other": list(split.other)}
         found |= {"hf_text": text, "hf_audio": codes, "streaming_one_by_one": _one_by_one(layout, ids)}
         for key, value in found.items():
             record.same("ta4.json", f"{case}/{key}", value)

@@ -18,9 +18,9 @@ from antiphon.model.joins import init_released, released_join
 from antiphon.model.sampler import FlowOptions, time_grid
 from antiphon.model.speaker import SpeakerNet
 from antiphon.model.speech_tokenizer import SpeechTokenizer
-from antiphon.model.voice import Voice
+from antiphon.model.voice import fitted
 from antiphon.nn.noise import Buffered
-from antiphon.rates import SPOKEN_HZ
+from antiphon.rates import FRAMES_PER_CODE, SPOKEN_HZ
 from antiphon.verify.flow_parts import attention_cache, check_conformer, check_dit, chunks
 from antiphon.verify.record import Record
 from antiphon.verify.voice_parts import (
@@ -31,6 +31,7 @@ from antiphon.verify.voice_parts import (
     check_tokenizer,
     distance_to,
     load_hift,
+    load_tokenizer,
 )
 from antiphon.weights.build import build
 from antiphon.weights.flow_yaml import read_flow_yaml
@@ -40,29 +41,39 @@ PCM_PEAK = 32767.0  # the reference scales by this and cuts towards zero
 
 
 def check_token2wav(record: Record) -> None:
-    """Run every stage."""
+    """Run every stage; one that fails does not keep the others from being checked."""
     with record.stage("files"):
         check_files(record)
     with record.stage("features"):
         check_features(record)
-    with record.stage("s3tokenizer.npz"):
-        tokenizer = check_tokenizer(record)
+    with record.stage("tiny_s3tokenizer.safetensors"):
+        tokenizer = load_tokenizer(record, open_safetensors(record.get("tiny_s3tokenizer.safetensors")))
+        with record.stage("s3tokenizer.npz"):
+            check_tokenizer(record, tokenizer)
         with record.stage("fsq.npz"):
             check_fsq(record, tokenizer)
-    with record.stage("hift.npz"):
+        with record.stage("token2wav.npz:prompt"):
+            _prompt(record, tokenizer)
+    with record.stage("tiny_hift.safetensors"):
         hift = load_hift(record)
-        check_hift(record, hift)
+        with record.stage("hift.npz"):
+            check_hift(record, hift)
+        _check_flow(record, hift)
+
+
+def _check_flow(record: Record, hift: HiFT) -> None:
     with record.stage("tiny_flow.safetensors"):
         flow = _load_flow(record)
         noise = Buffered(record.tensor("flow_noise.npz", "rand_noise", torch.float32))
-        for name, check in (("encoder.npz", _conformer), ("dit.npz", _dit)):
-            with record.stage(name):
-                check(record, flow)
-        for name, sample in (("cfm.npz", _cfm), ("flow.npz", _flow)):
-            with record.stage(name):
-                sample(record, flow, noise)
+        with record.stage("encoder.npz"):
+            check_conformer(record, flow.encoder, flow.input_embedding)
+        with record.stage("dit.npz"):
+            check_dit(record, flow.decoder.estimator)
+        with record.stage("cfm.npz"):
+            _cfm(record, flow, noise)
+        with record.stage("flow.npz"):
+            _flow(record, flow, noise)
         with record.stage("token2wav.npz"):
-            _prompt(record, Voice(tokenizer, flow, hift, SpeakerNet(record.get("tiny_speaker_stub.onnx"))))
             _streams(record, flow, hift, noise)
 
 
@@ -70,14 +81,6 @@ def _load_flow(record: Record) -> Flow:
     config = read_flow_yaml(record.get("tiny_flow.yaml"))
     store = open_safetensors(record.get("tiny_flow.safetensors"))
     return build(lambda: Flow(config), store, what="flow", device=record.device, dtype=record.dtype)
-
-
-def _conformer(record: Record, flow: Flow) -> None:
-    check_conformer(record, flow.encoder, flow.input_embedding)
-
-
-def _dit(record: Record, flow: Flow) -> None:
-    check_dit(record, flow.decoder.estimator)
 
 
 def _options(config: FlowConfig, steps: int | None = None) -> FlowOptions:
@@ -113,7 +116,9 @@ def _flow(record: Record, flow: Flow, noise: Buffered) -> None:
 
     state = opened()
     _caches(record, state)
-    for index, (start, end, final) in enumerate(chunks(record, name, r"stream\d+_mel", 2, flow.encoder, codes.shape[1])):
+    for index, (start, end, final) in enumerate(
+        chunks(record, name, r"stream\d+_mel", 2, flow.encoder, codes.shape[1])
+    ):
         y, after = flow(codes[:, start:end], state, final, noise=noise)
         assert after is not None
         state = after
@@ -149,16 +154,17 @@ def _estimator_shape(record: Record, state: FlowState) -> list[int]:
 # --- from a clip to sound --------------------------------------------------------------------------------------------
 
 
-def _prompt(record: Record, voice: Voice) -> None:
+def _prompt(record: Record, tokenizer: SpeechTokenizer) -> None:
     """The voice prompt, from the recording."""
     name, clip = "token2wav.npz", Audio.read(record.get("prompt_24k.wav"))
-    prompt = voice.prepare(clip)
-    record.compare(name, "prompt_tokens_len", [prompt.codes.shape[1]])
-    record.judge(name, "prompt_tokens", _code_distance(record, voice.tokenizer, clip))
-    frames = spoken_mel(clip.mean().at(SPOKEN_HZ).samples).shape[-1]
-    record.compare(name, "prompt_mel_len_before_pad", [frames])
-    record.compare(name, "prompt_mel_padded", prompt.mel.mT)
-    record.compare(name, "spk_emb", prompt.speaker)
+    heard = clip.heard.to(record.device)
+    codes = tokenizer.encode(log_mel(heard, pad=0)[None])
+    mel = spoken_mel(clip.mean().at(SPOKEN_HZ).samples.to(record.device))
+    record.compare(name, "prompt_tokens_len", [codes.shape[1]])
+    record.judge(name, "prompt_tokens", _code_distance(record, tokenizer, clip))
+    record.compare(name, "prompt_mel_len_before_pad", [mel.shape[-1]])
+    record.compare(name, "prompt_mel_padded", fitted(mel, FRAMES_PER_CODE * codes.shape[1]).mT)
+    record.compare(name, "spk_emb", SpeakerNet(record.get("tiny_speaker_stub.onnx"))(heard))
 
 
 def _code_distance(record: Record, tokenizer: SpeechTokenizer, clip: Audio) -> float:
@@ -180,7 +186,9 @@ def _streams(record: Record, flow: Flow, hift: HiFT, noise: Buffered) -> None:
     record.compare(name, "offline_wav_zero_source_noise", wave[0])
     state = flow.open(prompt, mel, voice, options=options, capacity=capacity, noise=noise)
     joined, held, samples = init_released(hift, 1), [], []
-    for index, (start, end, final) in enumerate(chunks(record, name, r"stream\d+_mel", 2, flow.encoder, codes.shape[1])):
+    for index, (start, end, final) in enumerate(
+        chunks(record, name, r"stream\d+_mel", 2, flow.encoder, codes.shape[1])
+    ):
         y, after = flow(codes[:, start:end], state, final, noise=noise)
         assert after is not None
         state = after

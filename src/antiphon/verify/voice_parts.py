@@ -15,10 +15,11 @@ from antiphon.audio.mel import log_mel
 from antiphon.audio.resample import resample
 from antiphon.audio.spoken_mel import spoken_mel
 from antiphon.audio.wave import PCM_SCALE, Audio
+from antiphon.errors import WeightsError
 from antiphon.model.hift import HiFT
 from antiphon.model.speech_tokenizer import REACH, WINDOW, Codebook, SpeechTokenizer, fold_speech, merge_codes
 from antiphon.rates import FRAME_HOP
-from antiphon.verify.record import Record
+from antiphon.verify.record import Record, rate_of
 from antiphon.weights.build import build
 from antiphon.weights.names import hift_name
 from antiphon.weights.onnx_tokenizer import open_onnx_tokenizer
@@ -51,18 +52,12 @@ def first_of(key: str) -> int | None:
 def check_files(record: Record) -> None:
     """The index, the recording, resampling and the three spectrograms."""
     index = json.loads(record.get("index.json").read_text(encoding="utf8"))
-    held = {(f.removesuffix(".npz"), k): [list(v.shape), str(v.dtype)] for (f, k), v in record.arrays.items() if f.endswith(".npz")}
-    listed = {(file, key): value for file, keys in index.items() for key, value in keys.items()}
-    record.judge("index.json", "", float(len({*held.items()} ^ {*listed.items()}) if _hashable(held, listed) else 0))
+    stored = ((file, key, array) for (file, key), array in record.arrays.items() if file.endswith(".npz"))
+    held = {(file[:-4], key, str(list(array.shape)), str(array.dtype)) for file, key, array in stored}
+    listed = {(file, key, str(shape), dtype) for file, keys in index.items() for key, (shape, dtype) in keys.items()}
+    record.judge("index.json", "", float(len(held ^ listed)))
     sound = Audio.read(record.get("prompt_24k.wav"))
     record.compare("resample.npz", "pcm16_24k", (sound.samples[0] * PCM_SCALE).round().to(torch.int16))
-
-
-def _hashable(*tables: dict[tuple[str, str], object]) -> bool:
-    """Turn the entries into text, so that tables can be compared as sets."""
-    for table in tables:
-        table |= {key: json.dumps(value) for key, value in table.items()}
-    return True
 
 
 def check_features(record: Record) -> None:
@@ -71,7 +66,9 @@ def check_features(record: Record) -> None:
     for key in record.keys("resample.npz", r"a\w+_to_\w+"):
         start, end = key[1:].split("_to_")
         end = end.split("_first")[0]
-        wave = pcm if rate_of(start) == PROMPT_RATE else record.tensor("resample.npz", f"a24k_to_{start}", torch.float32)
+        wave = (
+            pcm if rate_of(start) == PROMPT_RATE else record.tensor("resample.npz", f"a24k_to_{start}", torch.float32)
+        )
         record.compare("resample.npz", key, resample(wave, rate_of(start), rate_of(end))[: first_of(key)])
     heard = record.tensor("resample.npz", "a24k_to_16k", torch.float32)
     energies = fbank(heard)
@@ -86,31 +83,23 @@ def check_features(record: Record) -> None:
             record.compare("features.npz", key, energies)
 
 
-def rate_of(name: str) -> int:
-    """A sampling rate as the keys spell it: 24k, 44k1, 8000."""
-    match = re.fullmatch(r"(\d+)k(\d*)", name)
-    return int(name) if match is None else int(match[1]) * 1000 + int((match[2] + "000")[:3])
-
-
 # --- speech tokenizer ------------------------------------------------------------------------------------------------
 
 
 def load_tokenizer(record: Record, store: Store) -> SpeechTokenizer:
-    """A speech tokenizer of the sizes that its shapes tell."""
-    config = speech_tokenizer_config(store)
-    return build(
-        lambda: SpeechTokenizer(config), store, what="speech tokenizer", device=record.device, dtype=record.dtype
-    )
+    """A speech tokenizer of the sizes that its shapes tell, in float32 at the least: its codes are roundings."""
+    config, dtype = speech_tokenizer_config(store), torch.promote_types(record.dtype, torch.float32)
+    return build(lambda: SpeechTokenizer(config), store, what="speech tokenizer", device=record.device, dtype=dtype)
 
 
-def check_tokenizer(record: Record) -> SpeechTokenizer:
+def check_tokenizer(record: Record, tokenizer: SpeechTokenizer) -> None:
     """Both tokenizers, from the stored log-mel; codes beyond 30 s with the reference's own way of cutting."""
-    tokenizer = load_tokenizer(record, open_safetensors(record.get("tiny_s3tokenizer.safetensors")))
     export = open_onnx_tokenizer(record.get("tiny_s3tokenizer_v2_names.onnx"))
     _expected(record, export)
     mel, length = record.tensor("s3tokenizer.npz", "mel", torch.float32), record.tensor("s3tokenizer.npz", "mel_len")
     encoder, name = tokenizer.encoder, "s3tokenizer.npz"
-    with captured(encoder.conv1) as first, captured(encoder.conv2) as second, captured(encoder.blocks[0].attn) as attn:
+    block = encoder.get_submodule("blocks.0.attn")
+    with captured(encoder.conv1) as first, captured(encoder.conv2) as second, captured(block) as attn:
         hidden, num_codes = encoder(mel, length)
     record.compare(name, "hidden", hidden)
     record.compare(name, "code_len", num_codes)
@@ -119,7 +108,7 @@ def check_tokenizer(record: Record) -> SpeechTokenizer:
             record.compare(name, stored, found[..., : first_of(stored)])
     record.compare(name, "block0_attn_out", attn[0])
     book = tokenizer.quantizer.codebook
-    _codes(record, "code", book, book.project_down(record.tensor(name, "hidden"))[0])
+    _codes(record, "code", book, book.project_down(record.tensor(name, "hidden", hidden.dtype))[0])
     other = load_tokenizer(record, export)
     projected, num_codes = other.project(mel, length)
     _codes(record, "onnx_model_code", other.quantizer.codebook, projected[0])
@@ -127,7 +116,6 @@ def check_tokenizer(record: Record) -> SpeechTokenizer:
     _batch(record, tokenizer, mel)
     for key in record.keys(name, r"long_\d+_code"):
         _long(record, tokenizer, key)
-    return tokenizer
 
 
 def _expected(record: Record, export: Store) -> None:
@@ -169,8 +157,11 @@ def _long(record: Record, tokenizer: SpeechTokenizer, key: str) -> None:
     for part, num_frames in parts:
         found, num = tokenizer.project(part[None], None if num_frames is None else num_frames[None])
         projected.append(found[0, : int(num[0])])
-    whole = merge_codes(projected) if len(projected) > 1 else projected[0]
-    assert torch.equal(tokenizer.quantizer.codebook.index(whole), codes[0])
+    whole = torch.cat(projected)
+    places = torch.split(torch.arange(len(whole), device=mel.device), [len(part) for part in projected])
+    whole = whole[merge_codes(list(places), released=True)]
+    if not torch.equal(tokenizer.quantizer.codebook.index(whole), codes[0]):
+        raise WeightsError(f"{key}: the codes of a long clip are not those of its windows.")
     _codes(record, key, tokenizer.quantizer.codebook, whole)
 
 
@@ -187,7 +178,8 @@ def _codes(record: Record, key: str, book: Codebook, projected: Tensor, lengths:
     if stored.shape[-1] != projected.shape[-2]:
         record.compare("s3tokenizer.npz", key, book.index(projected).view(*stored.shape[:-1], -1))
         return
-    rows = zip(projected.view(len(stored), *projected.shape[-2:]), stored, lengths or [None] * len(stored), strict=True)
+    counts = [stored.shape[1]] * len(stored) if lengths is None else lengths
+    rows = zip(projected.view(len(stored), *projected.shape[-2:]), stored, counts, strict=True)
     record.judge("s3tokenizer.npz", key, max(distance_to(book, row[:n], ids[:n]) for row, ids, n in rows))
 
 
@@ -246,7 +238,9 @@ def _activations(record: Record, hift: HiFT, mel: Tensor, source: Tensor) -> Non
     for key in record.keys("hift.npz", r"source_stft_first\d+"):
         record.compare("hift.npz", key, spectrum[..., : first_of(key)])
     record.compare("hift.npz", "conv_pre_out", hift.conv_pre(mel))
-    pre, up, down = (record.tensor("hift.npz", f"{name}_out", torch.float32) for name in ("conv_pre", "ups0", "source_down0"))
+    pre, up, down = (
+        record.tensor("hift.npz", f"{name}_out", torch.float32) for name in ("conv_pre", "ups0", "source_down0")
+    )
     record.compare("hift.npz", "ups0_out", hift.ups[0](F.leaky_relu(pre, hift.config.slope)))
     record.compare("hift.npz", "source_down0_out", hift.source_downs[0](spectrum))
     x = up + hift.source_resblocks[0](down)

@@ -15,7 +15,15 @@ from antiphon.errors import WeightsError
 from antiphon.weights.tensors import Store
 
 M = TypeVar("M", bound=nn.Module)
-DRAWS = ("normal_", "uniform_", "trunc_normal_", "kaiming_normal_", "kaiming_uniform_", "xavier_normal_", "xavier_uniform_")
+DRAWS = (
+    "normal_",
+    "uniform_",
+    "trunc_normal_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+)
 SHOWN = 3  # names given per kind of disagreement
 
 

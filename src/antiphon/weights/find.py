@@ -50,7 +50,7 @@ def preset(name: str) -> ModelConfig:
 
 
 def find(source: str | Path) -> Found:
-    """The folder of a model, fetched from the hub if need be. A name that is a preset means the preset, `./name` a folder."""
+    """The folder of a model, fetched from the hub if need be. A preset's name means the preset, `./name` a folder."""
     text = str(source)
     if text == NANO and isinstance(source, str):
         if not (PRESETS / NANO / "nano.json").exists():
@@ -65,7 +65,7 @@ def find(source: str | Path) -> Found:
     if match is None or folder.exists() or text.startswith((".", "/", "~")):
         what = "a file" if folder.is_file() else "no folder"
         raise WeightsError(
-            f"{text!r} is {what}, no preset ({', '.join([NANO, *HUB_IDS])}) and no hub id (org/name); give one of these."
+            f"{text!r} is {what}, no preset ({', '.join([NANO, *HUB_IDS])}) and no hub id (org/name); give one."
         )
     return Found(_fetch(match[1], match[2], text), variant_of(match[1].split("/")[1]))
 
@@ -82,7 +82,9 @@ def _fetch(repository: str, revision: str | None, asked: str) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=WANTED))
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise WeightsError(f"{asked} was not found: the hub has no {repository} for you ({_short(error)}); check the name.") from error
+        raise WeightsError(
+            f"{asked} was not found: the hub has no {repository} for you ({_short(error)}); check the name."
+        ) from error
     except Exception as error:  # every transport brings errors of its own; offline is one of many
         raise _unreachable(asked, repository, constants.HF_HUB_CACHE, constants.ENDPOINT, error) from error
 
@@ -91,7 +93,9 @@ def _from_modelscope(repository: str, revision: str | None, asked: str) -> Path:
     try:
         from modelscope import snapshot_download
     except ImportError as error:
-        raise WeightsError("ANTIPHON_HUB asks for ModelScope, whose package is not installed: pip install modelscope.") from error
+        raise WeightsError(
+            "ANTIPHON_HUB asks for ModelScope, whose package is not installed: pip install modelscope."
+        ) from error
     try:
         return Path(snapshot_download(repository, revision=revision, allow_file_pattern=WANTED))
     except Exception as error:  # see above

@@ -28,15 +28,19 @@ FIXED_ENCODER: dict[str, Any] = {
 DROPOUTS = ("dropout_rate", "positional_dropout_rate", "attention_dropout_rate")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """A safe loader that also knows the four tags, as plain mappings."""
 
 
 def _construct(loader: _Loader, node: yaml.Node) -> dict[str, Any]:
     if node.tag not in TAGS:
-        raise ConfigError(f"flow.yaml has the tag {node.tag}; only the four of the release are known, and none is ever run.")
+        raise ConfigError(
+            f"flow.yaml has the tag {node.tag}; only the four of the release are known, and none is ever run."
+        )
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"flow.yaml puts {node.tag} on something else than a mapping; take the flow.yaml of the release.")
+        raise ConfigError(
+            f"flow.yaml puts {node.tag} on something else than a mapping; take the flow.yaml of the release."
+        )
     return {TAG: node.tag, **loader.construct_mapping(node, deep=True)}
 
 
@@ -101,7 +105,9 @@ class _Part:
     def __init__(self, values: Any, tag: str, where: str) -> None:
         if not isinstance(values, dict) or values.get(TAG) != tag:
             found = values.get(TAG, "no tag") if isinstance(values, dict) else repr(values)
-            raise ConfigError(f"flow.yaml has {found} at {where}; {tag} was expected: take the flow.yaml of the release.")
+            raise ConfigError(
+                f"flow.yaml has {found} at {where}; {tag} was expected: take the flow.yaml of the release."
+            )
         self.values, self.where, self.left = values, where, set(values) - {TAG}
 
     def take(self, name: str, kind: type) -> Any:
@@ -125,7 +131,9 @@ class _Part:
     def finish(self) -> None:
         """Refuse what nobody asked for."""
         if self.left:
-            raise ConfigError(f"flow.yaml has the key {self.where}.{sorted(self.left)[0]}, which is not known; remove it.")
+            raise ConfigError(
+                f"flow.yaml has the key {self.where}.{sorted(self.left)[0]}, which is not known; remove it."
+            )
 
 
 def write_flow_yaml(config: FlowConfig) -> str:
@@ -146,7 +154,11 @@ def write_flow_yaml(config: FlowConfig) -> str:
         **{name: DROPOUT for name in DROPOUTS},
         "normalize_before": FIXED_ENCODER["normalize_before"],
     }
-    flow = {"input_size": config.input_size, "output_size": config.num_mels, "spk_embed_dim": config.speaker_dim}
+    flow: dict[str, Any] = {
+        "input_size": config.input_size,
+        "output_size": config.num_mels,
+        "spk_embed_dim": config.speaker_dim,
+    }
     flow |= {**FIXED_FLOW, "vocab_size": config.num_codes}
     estimator = {"in_channels": dit.in_channels, "out_channels": dit.out_channels, "mlp_ratio": dit.mlp_ratio}
     estimator |= {"depth": dit.depth, "num_heads": dit.num_heads, "head_dim": dit.head_dim, "hidden_size": dit.width}

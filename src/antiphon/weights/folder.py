@@ -8,7 +8,8 @@
     token2wav/speech_tokenizer_v2_25hz.onnx             speech_tokenizer.safetensors
     token2wav/campplus.onnx                             speaker.onnx
     tokenizer.json, vocab.json, merges.txt, ...         the same
-                                                        voice.wav            (the default voice)
+    voice.wav                                           the same             (a clip of the default voice, or none)
+    antiphon.json                                       (what the released files cannot say of a model, if anything)
 
 From here on nothing depends on the layout. Any .pt may also be a .safetensors of the same stem.
 """
@@ -39,6 +40,7 @@ TOKENIZER_FILES = (
     "generation_config.json",
 )
 NOT_A_CONFIG = (*TOKENIZER_FILES, "config.json")
+OWN_CONFIG = "antiphon.json"  # beside released files: what they cannot say of this model
 VOICE_CLIP = "voice.wav"
 ONNX_TOKENIZER = "speech_tokenizer_v2_25hz.onnx"
 
@@ -73,11 +75,13 @@ def open_folder(path: Path, *, variant: str | None = None) -> Folder:
     if not path.is_dir():
         raise WeightsError(f"{path} is no folder; give the folder of a model.")
     if (path / "config.json").exists():
-        return _released(path, variant or variant_of(path.name))
+        return _released(path, variant)
     own = [p for p in sorted(path.glob("*.json")) if p.name not in NOT_A_CONFIG and ".index." not in p.name]
     if len(own) != 1:
         found = ", ".join(p.name for p in own) or "none"
-        raise WeightsError(f"{path} holds no config.json and not one configuration of ours ({found}); give a model's folder.")
+        raise WeightsError(
+            f"{path} holds no config.json and not one configuration of ours ({found}); give a model's folder."
+        )
     return _own(path, own[0], variant)
 
 
@@ -102,13 +106,20 @@ def _own(path: Path, file: Path, variant: str | None) -> Folder:
 
 
 def _released(path: Path, variant: str | None) -> Folder:
-    config = from_hf(read_json(path / "config.json"), variant=variant)
     lm = open_sharded(path, "model").renamed(lm_name)
+    config = from_hf(read_json(path / "config.json"), variant=variant or variant_of(path.name))
     config = replace(config, lm=replace(config.lm, adaptor=adaptor_config(config.lm.adaptor, lm)))
     home = path / "token2wav"
-    if not home.is_dir():
+    voice = _voice(home, path / VOICE_CLIP) if home.is_dir() else None
+    if (path / OWN_CONFIG).exists():
+        own = from_dict(ModelConfig, read_json(path / OWN_CONFIG))
+        if own.lm != config.lm or (own.voice is None) != (voice is None):
+            raise ConfigError(
+                f"{path} has an {OWN_CONFIG} that does not fit the files beside it; convert the model again."
+            )
+        return Folder(path, own if variant is None else replace(own, variant=variant), lm, voice)
+    if voice is None:
         return Folder(path, config, lm, None)
-    voice = _voice(home)
     sizes = VoiceConfig(
         tokenizer=speech_tokenizer_config(voice.tokenizer),
         flow=read_flow_yaml(_need(home, "flow.yaml", lambda f: f)),
@@ -122,7 +133,7 @@ def _released(path: Path, variant: str | None) -> Folder:
     return Folder(path, replace(config, voice=sizes), lm, voice)
 
 
-def _voice(home: Path) -> VoiceFiles:
+def _voice(home: Path, clip: Path) -> VoiceFiles:
     def opened(stem: str) -> Store:
         store = open_file(home, stem)
         if store is None:
@@ -133,7 +144,8 @@ def _voice(home: Path) -> VoiceFiles:
     plain = home / "speech_tokenizer.safetensors"
     tokenizer = open_safetensors(plain) if plain.exists() else _need(home, export.name, open_onnx_tokenizer)
     speaker = _need(home, "campplus.onnx", lambda f: f)
-    return VoiceFiles(opened("flow").renamed(flow_name), opened("hift").renamed(hift_name), tokenizer, speaker)
+    flow, hift = opened("flow").renamed(flow_name), opened("hift").renamed(hift_name)
+    return VoiceFiles(flow, hift, tokenizer, speaker, clip if clip.exists() else None)
 
 
 def _need(folder: Path, name: str, opener: Callable[[Path], T]) -> T:

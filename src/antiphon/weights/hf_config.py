@@ -111,13 +111,17 @@ def from_hf(
     """
     kind = data.get("model_type")
     if kind not in ("step_audio_2", FLAT):
-        raise ConfigError(f"config.json says model_type {kind!r}; step_audio_2 or {FLAT} was expected: choose another folder.")
+        raise ConfigError(
+            f"config.json says model_type {kind!r}; step_audio_2 or {FLAT} was expected: choose another folder."
+        )
     top = {k: v for k, v in data.items() if k not in ("model_type", "audio_encoder_config", "text_config")}
     text = data.get("text_config")
     if text is None:
         outer = INERT_TOP.keys() - INERT_TEXT.keys() - {key.name for key in TEXT.values()}
         text, top = {k: v for k, v in top.items() if k not in outer}, {k: top[k] for k in top if k in outer}
-    dtype = _dtype([*_take(text := _object(text, "text_config"), "dtype", "torch_dtype"), *_take(top, "dtype", "torch_dtype")])
+    dtype = _dtype(
+        [*_take(text := _object(text, "text_config"), "dtype", "torch_dtype"), *_take(top, "dtype", "torch_dtype")]
+    )
     tied = _take(top, "tie_word_embeddings")
     _refuse_unknown(top, {}, INERT_TOP, "")
     encoder = _object(data.get("audio_encoder_config"), "audio_encoder_config")
@@ -175,7 +179,9 @@ def _decoder(text: dict[str, Any], tied: list[Any]) -> DecoderConfig:
     if isinstance(rope, dict) and rope.get("rope_type") == "default" and set(rope) == {"rope_type", "rope_theta"}:
         text.setdefault("rope_theta", rope["rope_theta"])
     elif rope is not None:
-        raise ConfigError(f"{where}rope_parameters is {rope!r}; plain rotary positions with a rope_theta were expected.")
+        raise ConfigError(
+            f"{where}rope_parameters is {rope!r}; plain rotary positions with a rope_theta were expected."
+        )
     _refuse_unknown(text, TEXT, {**INERT_TEXT, **fixed}, where)
     values = _fill(TEXT, text, where)
     if tied:
@@ -183,7 +189,7 @@ def _decoder(text: dict[str, Any], tied: list[Any]) -> DecoderConfig:
     decoder = DecoderConfig(**values)
     if decoder.width % decoder.num_heads or decoder.num_heads % decoder.num_kv_heads or decoder.head_dim % 2:
         raise ConfigError(
-            f"text_config has hidden_size {decoder.width}, {decoder.num_heads} heads and {decoder.num_kv_heads} key heads;"
+            f"text_config has hidden_size {decoder.width}, {decoder.num_heads} heads, {decoder.num_kv_heads} key heads;"
             " heads must divide the width evenly, and key heads the heads: correct the config."
         )
     return decoder
@@ -192,13 +198,16 @@ def _decoder(text: dict[str, Any], tied: list[Any]) -> DecoderConfig:
 def _check_llm_dim(encoder: Mapping[str, Any], decoder: DecoderConfig) -> None:
     if encoder.get("llm_dim") != decoder.width:
         raise ConfigError(
-            f"audio_encoder_config.llm_dim is {encoder.get('llm_dim')!r}; the text model's width {decoder.width} was expected."
+            f"audio_encoder_config.llm_dim is {encoder.get('llm_dim')!r};"
+            f" the text model's width {decoder.width} was expected."
         )
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"config.json has {where} {value!r}; an object was expected: take the config.json of the release.")
+        raise ConfigError(
+            f"config.json has {where} {value!r}; an object was expected: take the config.json of the release."
+        )
     return dict(value)
 
 
@@ -211,7 +220,9 @@ def _take(values: dict[str, Any], *names: str) -> list[Any]:
 def _dtype(found: list[Any]) -> str:
     names = {str(value).removeprefix("torch.") for value in found} or {"bfloat16"}
     if len(names) > 1 or not names <= set(DTYPES):
-        raise ConfigError(f"config.json names the dtypes {sorted(names)}; exactly one of {', '.join(DTYPES)} was expected.")
+        raise ConfigError(
+            f"config.json names the dtypes {sorted(names)}; exactly one of {', '.join(DTYPES)} was expected."
+        )
     return names.pop()
 
 
@@ -221,9 +232,13 @@ def _refuse_unknown(values: Mapping[str, Any], used: Mapping[str, Key], inert: M
         if name in names:
             continue
         if name not in inert:
-            raise ConfigError(f"config.json has the key {where}{name}, which is not known; remove it if it changes nothing.")
+            raise ConfigError(
+                f"config.json has the key {where}{name}, which is not known; remove it if it changes nothing."
+            )
         if not inert[name](value):
-            raise ConfigError(f"config.json sets {where}{name} to {value!r}, which this model cannot do; use another checkpoint.")
+            raise ConfigError(
+                f"config.json sets {where}{name} to {value!r}, which this model cannot do; use another checkpoint."
+            )
 
 
 def _fill(keys: Mapping[str, Key], values: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -232,13 +247,16 @@ def _fill(keys: Mapping[str, Key], values: Mapping[str, Any], where: str) -> dic
         if values.get(key.name) is not None:
             filled[ours] = _value(key, values[key.name], where)
         elif key.required:
-            raise ConfigError(f"config.json lacks {where}{key.name}; its default fits no released model, so it must be given.")
+            raise ConfigError(
+                f"config.json lacks {where}{key.name}; its default fits no released model, so it must be given."
+            )
     return filled
 
 
 def _value(key: Key, value: Any, where: str) -> Any:
     if key.kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if not isinstance(value, key.kind) or (key.kind is int and (isinstance(value, bool) or value < 0)):
+    no_count = key.kind is int and (isinstance(value, bool) or (isinstance(value, int) and value < 0))
+    if no_count or not isinstance(value, key.kind):
         raise ConfigError(f"config.json sets {where}{key.name} to {value!r}; {key.kind.__name__} was expected.")
     return value

@@ -1,9 +1,9 @@
 """Weights of the speech tokenizer, read out of its ONNX export and written as such a container again.
 
-The graph is walked, not run: each node says by its name which layer it is, and each of its inputs that is an initializer
-is a weight of that layer. Rank-2 weights are stored [in, out] and turned. The five weights that the export names by
-number (the two convolutions, the code book's projection) are taken by those numbers, or else by their consumer: the
-first and second convolution outside the blocks, the product with eight or so columns that ends the graph.
+The graph is walked, not run: each node says by its name which layer it is, and each of its inputs that is an
+initializer is a weight of that layer. Rank-2 weights are stored [in, out] and turned. The weights that the export names
+by number (the two convolutions, the code book's projection) are taken by those numbers, or else by their consumer: the
+first and second convolution outside the blocks, and the last matrix product there.
 """
 
 import re
@@ -51,7 +51,9 @@ def open_onnx_tokenizer(path: Path) -> Store:
 
 def _tensor(path: Path, stored: onnx.TensorProto) -> Tensor:
     if stored.data_location == onnx.TensorProto.EXTERNAL:
-        raise WeightsError(f"{path} keeps {stored.name} in another file; the released export holds its weights: use that.")
+        raise WeightsError(
+            f"{path} keeps {stored.name} in another file; the released export holds its weights: use that."
+        )
     tensor = torch.from_numpy(numpy_helper.to_array(stored).copy())
     return tensor.T.contiguous() if tensor.dim() == 2 else tensor
 
@@ -105,16 +107,20 @@ def write_onnx_tokenizer(tensors: dict[str, Tensor], path: Path) -> None:
     by_torch = {ours: name for name, ours in NUMBERED.items()}
     nodes, initializers = [], []
     for number, (ours, tensor) in enumerate(tensors.items()):
-        name = by_torch.get(ours) or (ours.removeprefix("encoder.") if tensor.dim() != 2 else f"onnx::MatMul_{3001 + number}")
+        name = by_torch.get(ours) or (
+            ours.removeprefix("encoder.") if tensor.dim() != 2 else f"onnx::MatMul_{3001 + number}"
+        )
         stored = tensor.detach().cpu().float()
-        initializers.append(numpy_helper.from_array((stored.T if stored.dim() == 2 else stored).contiguous().numpy(), name))
+        initializers.append(
+            numpy_helper.from_array((stored.T if stored.dim() == 2 else stored).contiguous().numpy(), name)
+        )
         op, node, role = _node_of(ours)
         inputs = ["x"] * (role + 1)
         inputs[role] = name
         nodes.append(onnx.helper.make_node(op, inputs, [f"t{number}"], name=node))
     value = onnx.helper.make_tensor_value_info
-    inputs = [value("mels", onnx.TensorProto.FLOAT, None)]
-    graph = onnx.helper.make_graph(_merge(nodes), "weights", inputs, [value("x", onnx.TensorProto.FLOAT, None)], initializers)
+    start, end = (value(name, onnx.TensorProto.FLOAT, None) for name in ("mels", "x"))
+    graph = onnx.helper.make_graph(_merge(nodes), "weights", [start], [end], initializers)
     onnx.save(onnx.helper.make_model(graph, producer_name="antiphon"), str(path))
 
 

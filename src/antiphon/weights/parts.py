@@ -23,7 +23,7 @@ from antiphon.weights.tensors import Store
 
 @dataclass(frozen=True)
 class VoiceParts:
-    """What speaks, part by part. `speaker` is the graph of the speaker net, `clip` the recording of the default voice."""
+    """What speaks, part by part. `speaker` is the speaker net's graph, `clip` a recording of the default voice."""
 
     tokenizer: SpeechTokenizer
     flow: Flow
@@ -47,7 +47,9 @@ class Parts:
 def makers(folder: Folder) -> dict[str, tuple[Callable[[], nn.Module], Store]]:
     """How to lay out each part of an opened folder, and its checkpoint."""
     config, voice = folder.config, folder.voice
-    found: dict[str, tuple[Callable[[], nn.Module], Store]] = {"language model": (lambda: SpeechLM(config.lm), folder.lm)}
+    found: dict[str, tuple[Callable[[], nn.Module], Store]] = {
+        "language model": (lambda: SpeechLM(config.lm), folder.lm)
+    }
     if voice is not None and config.voice is not None:
         sizes = config.voice
         found["speech tokenizer"] = (lambda: SpeechTokenizer(sizes.tokenizer), voice.tokenizer)
@@ -75,7 +77,10 @@ def load_parts(
     tokenizer = Tokenizer.load(folder.path)
     rows = config.lm.decoder.vocab_size
     if tokenizer.num_ids > rows:
-        raise WeightsError(f"the tokenizer in {folder.path} has {tokenizer.num_ids} ids and the model {rows} rows; use files that belong together.")
+        raise WeightsError(
+            f"the tokenizer in {folder.path} has {tokenizer.num_ids} ids and the model {rows} rows;"
+            " use files that belong together."
+        )
     layout = tokenizer.layout(rows)
     lm = build(
         lambda: SpeechLM(config.lm),

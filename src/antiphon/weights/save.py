@@ -1,7 +1,8 @@
 """Writing a folder of weights, in the released layout or in ours, tensor by tensor and all or nothing.
 
 A folder is written beside its place under a temporary name and moved there when it is complete, so a failure leaves
-nothing half-written. One shard is in memory at a time. What the other layout cannot say is refused before writing.
+nothing half-written. One shard is in memory at a time. What the released files cannot say of a model (nano's vocoder, a
+tokenizer that hears only its neighbourhood) is said by our own configuration beside them, `antiphon.json`.
 """
 
 import json
@@ -17,16 +18,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from antiphon.config import HiFTConfig, ModelConfig, SpeechTokenizerConfig, to_dict
+from antiphon.config import ModelConfig, to_dict
 from antiphon.errors import ConfigError, WeightsError
 from antiphon.weights.build import check, shapes, skeleton
-from antiphon.weights.find import find
-from antiphon.weights.flow_yaml import read_flow_yaml, write_flow_yaml
-from antiphon.weights.folder import ONNX_TOKENIZER, TOKENIZER_FILES, VOICE_CLIP, Folder, VoiceFiles, open_folder
-from antiphon.weights.hf_config import from_hf, to_hf
+from antiphon.weights.find import HUB_IDS, find
+from antiphon.weights.flow_yaml import write_flow_yaml
+from antiphon.weights.folder import ONNX_TOKENIZER, OWN_CONFIG, TOKENIZER_FILES, VOICE_CLIP, Folder, open_folder
+from antiphon.weights.hf_config import to_hf
 from antiphon.weights.onnx_tokenizer import write_onnx_tokenizer
 from antiphon.weights.parts import makers
-from antiphon.weights.sizes import HEAD_DIM, LEVELS, hift_config
 from antiphon.weights.tensors import Store
 
 SHARD_BYTES = 5_000_000_000
@@ -34,13 +34,17 @@ LAYOUTS = ("released", "own")
 
 
 def convert(
-    source: str | Path, target: Path, *, layout: str = "released", dtype: torch.dtype | None = None, shard: int = SHARD_BYTES
+    source: str | Path,
+    target: Path,
+    *,
+    layout: str = "released",
+    dtype: torch.dtype | None = None,
+    shard: int = SHARD_BYTES,
 ) -> Path:
-    """Write the model `source` (anything that `find` takes) to the new folder `target` in the other (or the same) layout.
+    """Write the model `source` (anything that `find` takes) to the new folder `target`, in either layout.
 
     Tensors keep their numbers; `dtype` casts the floating ones of the language model (own layout: of every part).
-    Raises WeightsError if `target` exists or the checkpoint does not fit its configuration, ConfigError if the released
-    layout cannot express the model.
+    Raises WeightsError if `target` exists or the checkpoint does not fit its configuration.
     """
     found = find(source)
     folder = open_folder(found.folder, variant=found.variant)
@@ -51,7 +55,12 @@ def convert(
 
 
 def write_folder(
-    folder: Folder, target: Path, *, layout: str = "released", dtype: torch.dtype | None = None, shard: int = SHARD_BYTES
+    folder: Folder,
+    target: Path,
+    *,
+    layout: str = "released",
+    dtype: torch.dtype | None = None,
+    shard: int = SHARD_BYTES,
 ) -> None:
     """Write an opened folder (or one made of tensors in memory, `tensors.in_memory`) to the new folder `target`."""
     if layout not in LAYOUTS:
@@ -60,45 +69,33 @@ def write_folder(
         folder = replace(folder, config=replace(folder.config, dtype=str(dtype).removeprefix("torch.")))
     with _new_folder(target) as place:
         (_write_released if layout == "released" else _write_own)(folder, place, dtype, shard)
-        for name in TOKENIZER_FILES:
+        for name in (*TOKENIZER_FILES, VOICE_CLIP):
             if (folder.path / name).exists():
                 shutil.copyfile(folder.path / name, place / name)
 
 
 def _write_released(folder: Folder, place: Path, dtype: torch.dtype | None, shard: int) -> None:
     config = folder.config
-    _write_json(place / "config.json", _released_config(config))
+    _write_json(place / "config.json", to_hf(config))
     write_shards(folder.lm, place, "model", dtype=dtype, shard=shard)
-    if folder.voice is None or config.voice is None:
-        return
-    home, voice = place / "token2wav", folder.voice
-    _refuse_unsayable(config.voice.hift, config.voice.tokenizer, voice)
-    home.mkdir()
-    (home / "flow.yaml").write_text(write_flow_yaml(config.voice.flow), encoding="utf8")
-    if read_flow_yaml(home / "flow.yaml") != config.voice.flow:
-        raise ConfigError("flow.yaml cannot say every setting of this flow (its number of steps); the released layout is not possible.")
-    torch.save({name: entry.read().contiguous() for name, entry in voice.flow.items()}, home / "flow.pt")
-    torch.save({name: entry.read().contiguous() for name, entry in voice.hift.items()}, home / "hift.pt")
-    write_onnx_tokenizer({name: entry.read() for name, entry in voice.tokenizer.items()}, home / ONNX_TOKENIZER)
-    shutil.copyfile(voice.speaker, home / "campplus.onnx")
+    if folder.voice is not None and config.voice is not None:
+        home, voice = place / "token2wav", folder.voice
+        home.mkdir()
+        (home / "flow.yaml").write_text(write_flow_yaml(config.voice.flow), encoding="utf8")
+        for stem, store in (("flow", voice.flow), ("hift", voice.hift)):
+            torch.save({name: entry.read().contiguous() for name, entry in store.items()}, home / f"{stem}.pt")
+        write_onnx_tokenizer({name: entry.read() for name, entry in voice.tokenizer.items()}, home / ONNX_TOKENIZER)
+        shutil.copyfile(voice.speaker, home / "campplus.onnx")
+    if config.name not in HUB_IDS or _told(place, config) != config:
+        _write_json(place / OWN_CONFIG, to_dict(config))
 
 
-def _released_config(config: ModelConfig) -> dict[str, object]:
-    """`to_hf`, after checking that reading it back gives the same language model (its adaptor's width is in the shapes)."""
-    written = to_hf(config)
-    again = from_hf(written).lm
-    if replace(again, adaptor=replace(again.adaptor, hidden=config.lm.adaptor.hidden)) != config.lm:
-        raise ConfigError("config.json of the release cannot say every setting of this language model; keep our own layout.")
-    return written
-
-
-def _refuse_unsayable(hift: HiFTConfig, tokenizer: SpeechTokenizerConfig, voice: VoiceFiles) -> None:
-    """The released layout has no file for these sizes, so they must be those that shapes alone tell."""
-    if hift != hift_config(voice.hift):
-        raise ConfigError("the released layout cannot say this vocoder's settings, which its shapes do not tell; keep our own layout.")
-    told = tokenizer.num_heads * HEAD_DIM == tokenizer.width and set(tokenizer.levels) == {LEVELS}
-    if tokenizer.window is not None or not told:
-        raise ConfigError("the released layout cannot say this speech tokenizer's heads, levels or window; keep our own layout.")
+def _told(place: Path, config: ModelConfig) -> ModelConfig | None:
+    """The model as the released files alone tell it (they tell no name and no prompt style); None if they fail to."""
+    try:
+        return replace(open_folder(place).config, name=config.name, variant=config.variant)
+    except (ConfigError, WeightsError):
+        return None
 
 
 def _write_own(folder: Folder, place: Path, dtype: torch.dtype | None, shard: int) -> None:
@@ -106,11 +103,13 @@ def _write_own(folder: Folder, place: Path, dtype: torch.dtype | None, shard: in
     write_shards(folder.lm, place, "lm", dtype=dtype, shard=shard)
     if folder.voice is None:
         return
-    for stem, store in (("flow", folder.voice.flow), ("hift", folder.voice.hift), ("speech_tokenizer", folder.voice.tokenizer)):
+    for stem, store in (
+        ("flow", folder.voice.flow),
+        ("hift", folder.voice.hift),
+        ("speech_tokenizer", folder.voice.tokenizer),
+    ):
         write_shards(store, place, stem, dtype=dtype, shard=shard)
     shutil.copyfile(folder.voice.speaker, place / "speaker.onnx")
-    if folder.voice.clip is not None:
-        shutil.copyfile(folder.voice.clip, place / VOICE_CLIP)
 
 
 def write_shards(

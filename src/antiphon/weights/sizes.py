@@ -15,11 +15,13 @@ LEVELS = 3  # of each digit of a released code
 
 
 def hift_config(store: Store) -> HiFTConfig:
-    """Every size of a HiFT. The iSTFT hops by a quarter of its size, and dilations are 1, 3, 5, ...: shapes do not say so."""
+    """Every size of a HiFT. Taken for granted: the iSTFT hops by a quarter of its size, dilations are 1, 3, 5, ..."""
     num_ups = _count(store, r"ups\.(\d+)\.bias")
     num_blocks = _count(store, r"resblocks\.(\d+)\.convs1\.0\.bias")
     if not num_ups or num_blocks % num_ups:
-        raise WeightsError(f"{store.where} has {num_ups} up stages and {num_blocks} residual blocks; it is no HiFT vocoder.")
+        raise WeightsError(
+            f"{store.where} has {num_ups} up stages and {num_blocks} residual blocks; it is no HiFT vocoder."
+        )
     size = _shape(store, f"conv_post.{V}")[0] - 2
     strides = [max(_shape(store, f"source_downs.{i}.weight")[2] // 2, 1) for i in range(num_ups)]
     total = FRAME_HOP // max(size // 4, 1)
@@ -72,7 +74,9 @@ def _shape(store: Store, name: str, rank: int | None = None) -> tuple[int, ...]:
         raise WeightsError(f"{store.where} lacks {name}, from which its sizes are read; use the file of the release.")
     shape = store[name].shape
     if (rank is not None and len(shape) != rank) or (name.endswith(V) and len(shape) != 3) or not shape:
-        raise WeightsError(f"{store.where} holds {name} of shape {list(shape)}; another rank was expected: fetch it again.")
+        raise WeightsError(
+            f"{store.where} holds {name} of shape {list(shape)}; another rank was expected: fetch it again."
+        )
     return shape
 
 

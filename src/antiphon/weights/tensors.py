@@ -1,7 +1,7 @@
 """Checkpoint files as names, shapes and tensors read one at a time; nothing in them is ever executed.
 
-    safetensors, single or sharded with an index     read through a memory map
-    .pt (a zip of tensors)                           `weights_only`, memory-mapped: a pickle that would run code is refused
+safetensors, single or sharded with an index     read through a memory map
+.pt (a zip of tensors)                           `weights_only`, memory-mapped: a pickle that would run code is refused
 """
 
 import json
@@ -79,13 +79,15 @@ def in_memory(where: str, tensors: Mapping[str, Tensor]) -> Store:
 def open_safetensors(path: Path) -> Store:
     """One safetensors file."""
     try:
-        file = safe_open(str(path), framework="pt")
+        file: Any = safe_open(str(path), framework="pt")
         entries = {}
         for name in file.keys():  # noqa: SIM118 (a safetensors file is no dict)
             part = file.get_slice(name)
             dtype = DTYPES.get(part.get_dtype())
             if dtype is None:
-                raise WeightsError(f"{path} stores {name} as {part.get_dtype()}; plain numbers were expected: unquantised weights.")
+                raise WeightsError(
+                    f"{path} stores {name} as {part.get_dtype()}; plain numbers were expected: unquantised weights."
+                )
             entries[name] = Entry(tuple(part.get_shape()), dtype, lambda name=name: file.get_tensor(name))  # type: ignore[misc]
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} could not be read as safetensors ({error}); fetch it again.") from error
@@ -103,14 +105,18 @@ def open_sharded(folder: Path, stem: str) -> Store:
     entries: dict[str, Entry] = {}
     for shard in sorted(set(weight_map.values())):
         if Path(shard).name != shard:
-            raise WeightsError(f"{index} points to {shard!r}, outside its folder; expected plain file names: do not use it.")
+            raise WeightsError(
+                f"{index} points to {shard!r}, outside its folder; expected plain file names: do not use it."
+            )
         if not (folder / shard).exists():
             raise WeightsError(f"{folder} lacks {shard}, which {index.name} lists; fetch the checkpoint completely.")
         part = open_safetensors(folder / shard)
         listed = {name for name, home in weight_map.items() if home == shard}
         if listed != set(part):
             odd = sorted(listed ^ set(part))
-            raise WeightsError(f"{index} and {shard} disagree on {len(odd)} tensors ({', '.join(odd[:3])}); fetch both again.")
+            raise WeightsError(
+                f"{index} and {shard} disagree on {len(odd)} tensors ({', '.join(odd[:3])}); fetch both again."
+            )
         entries.update(part.entries)
     return Store(str(folder), entries)
 
@@ -139,7 +145,9 @@ def open_pt(path: Path) -> Store:
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
         raise WeightsError(f"{path} could not be read as a torch checkpoint ({error}); fetch it again.") from error
     if not isinstance(loaded, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in loaded.items()):
-        raise WeightsError(f"{path} holds something else than one flat dict of named tensors; use the file of the release.")
+        raise WeightsError(
+            f"{path} holds something else than one flat dict of named tensors; use the file of the release."
+        )
     return in_memory(str(path), loaded)
 
 
