@@ -12,9 +12,9 @@ Each figure comes with its count and its 95 % interval.
 
 import argparse
 import json
-import random
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,10 @@ from antiphon.data.world import Dialogue, Turn
 from antiphon.metrics.interval import wilson
 from antiphon.metrics.wer import wer
 from antiphon.rates import HEARD_HZ, SPOKEN_HZ
-from antiphon.runtime.events import End
+from antiphon.runtime.events import AudioOut, End, Event
 from antiphon.runtime.model import Model
-from recipes.nano.features import CORPUS, rows_of, shards
+from antiphon.tools.tool import CLOCK, Tool
+from recipes.nano.features import rows_of, shards
 
 SETS = {
     "template, seen voices": "dialogue_test_template",
@@ -48,34 +49,143 @@ def dialogues(name: str, limit: int | None) -> Iterator[tuple[Dialogue, list[Aud
         sound = np.load(index.with_suffix(".npy"), mmap_mode="r")
         for row in rows_of(index):
             clip = sound[row["offset"] : row["offset"] + row["length"]].astype(np.float32) / 32768
-            yield dialogue_from_json(row["dialogue"]), [Audio(clip[None, a:b], HEARD_HZ) for a, b in row["spans"]]
+            wave = torch.from_numpy(clip)[None]
+            yield dialogue_from_json(row["dialogue"]), [Audio(wave[:, a:b], HEARD_HZ) for a, b in row["spans"]]
             count += 1
             if count == limit:
                 return
 
 
-def told(turns: list[Turn]) -> Any:
+def told(turns: tuple[Turn, ...]) -> Tool:
     """A clock that says what the dialogue's clock says."""
-    from dataclasses import replace
-
-    from antiphon.runtime.model import TOOLS
-
     results = [t.tool_result for t in turns if t.tool_call]
-    return replace(TOOLS["clock"], run=lambda arguments: results[0] if results else "")
+    return replace(CLOCK, run=lambda arguments: results[0] if results else "")
 
 
 def last_reply(model: Model, dialogue: Dialogue, sounds: list[Audio], aloud: bool = False) -> End:
     """Hold the conversation; the end of its last reply."""
-    session = model.session(tools=[told(list(dialogue.turns))])
+    session = model.session(tools=[told(dialogue.turns)])
     end: End | None = None
     for sound in sounds:
         for event in session.reply(sound, speech=aloud):
-            if isinstance(event, End):
-                end = event
+            end = event if isinstance(event, End) else end
     assert end is not None
     return end
 
 
 def share(right: list[bool]) -> dict[str, Any]:
-    """A rate with its count and interval."""
-    return {"rate": sum(right) / len(right), "n": len(right), "interval": list(wilson(sum(right), len(right)))}
+    """A rate with its count and 95 % interval."""
+    found = wilson(sum(right), len(right))
+    return {"rate": found.value, "low": found.low, "high": found.high, "n": len(right)}
+
+
+def answers(model: Model, limit: int | None) -> dict[str, Any]:
+    """Held-out questions: word error rate of hearing, and the share of right answers, aloud."""
+    out: dict[str, Any] = {}
+    for title, name in SETS.items():
+        said, heard, right, by_task = [], [], [], dict[str, list[bool]]()
+        for dialogue, sounds in dialogues(name, limit):
+            for turn, sound in zip(dialogue.turns, sounds, strict=True):
+                if turn.user:
+                    said.append(turn.user)
+                    heard.append(model.transcribe(sound))
+            text = last_reply(model, dialogue, sounds, aloud=True).text
+            right.append(world.right_answer(dialogue.turns[-1], final_words(text, dialogue.turns[-1])))
+            by_task.setdefault(dialogue.task, []).append(right[-1])
+        out[title] = {"heard": wer(said, heard).to_json(), "right": share(right)}
+        out[title]["tasks"] = {task: share(r) for task, r in sorted(by_task.items())}
+        print(title, json.dumps(out[title]), flush=True)
+    return out
+
+
+def final_words(text: str, turn: Turn) -> str:
+    """What was said after the tool answered: the filler is not part of the answer."""
+    return text.removeprefix(turn.filler).strip() if turn.filler else text
+
+
+def say(model: Model, limit: int | None) -> dict[str, Any]:
+    """Random words, said after the speaker: exact word strings."""
+    right = [world.right_answer(d.turns[-1], last_reply(model, d, s, aloud=True).text)
+             for d, s in dialogues("dialogue_test_say", limit)]  # fmt: skip
+    return {"exact": share(right)}
+
+
+def spoken(events: Iterator[Event]) -> tuple[np.ndarray, End]:
+    """The sound of a reply, float32 at 24 kHz, and its end."""
+    parts, end = [np.zeros(0, np.float32)], None
+    for event in events:
+        if isinstance(event, AudioOut):
+            parts.append(event.samples.numpy())
+        end = event if isinstance(event, End) else end
+    assert end is not None
+    return np.concatenate(parts), end
+
+
+def speech(model: Model, limit: int | None) -> dict[str, Any]:
+    """Held-out texts by the engine and by nano, through both judges."""
+    from recipes.judge import CtcJudge, JudgeRun, PocketsphinxJudge
+
+    judges = {"ctc": CtcJudge.load(Path(JudgeRun.folder) / "judge.safetensors"), "pocketsphinx": PocketsphinxJudge()}
+    texts, waves = [], {"engine": list[np.ndarray](), "nano": list[np.ndarray](), "codes": list[np.ndarray]()}
+    for index in shards("target_dev"):
+        sound = np.load(index.with_suffix(".npy"), mmap_mode="r")
+        for row in rows_of(index)[: limit or 200]:
+            texts.append(row["text"])
+            clip = sound[row["offset"] : row["offset"] + row["length"]].astype(np.float32) / 32768
+            waves["engine"].append(clip)
+            waves["nano"].append(spoken(model.speak(row["text"]))[0])
+            waves["codes"].append(resynthesised(model, clip))
+    out: dict[str, Any] = {"n": len(texts)}
+    for judge_name, judge in judges.items():
+        for speaker, sounds in waves.items():
+            heard = [judge.transcribe(torch.from_numpy(w).numpy(), SPOKEN_HZ) for w in sounds]
+            out[f"{speaker} by {judge_name}"] = wer(texts, heard).to_json()
+            print(speaker, judge_name, wer(texts, heard), flush=True)
+    out["seconds"] = {k: float(sum(map(len, v)) / SPOKEN_HZ) for k, v in waves.items()}
+    return out
+
+
+def resynthesised(model: Model, clip: np.ndarray) -> np.ndarray:
+    """The engine's own sound through nano's codes and back: what the codec alone loses."""
+    voice = model.voice
+    assert voice is not None
+    prompt = voice.prepare(Audio(torch.from_numpy(clip)[None], SPOKEN_HZ))
+    own = voice.prepare(model.default_voice())
+    wave, _ = voice(prompt.codes, voice.open(own))
+    return wave[0].numpy()
+
+
+def controls(model: Model, limit: int | None) -> dict[str, Any]:
+    """The answer follows the audio: each question is asked with the sound of another one."""
+    held = [d for d in dialogues("dialogue_test_slots", limit) if d[0].task in ("fact", "arithmetic")]
+    right = []
+    for (dialogue, _), (_, sounds) in zip(held, held[7:] + held[:7], strict=True):
+        right.append(world.right_answer(dialogue.turns[-1], last_reply(model, dialogue, sounds, aloud=False).text))
+    return {"right with another question's sound": share(right)}
+
+
+PARTS = {"answers": answers, "say": say, "speech": speech, "controls": controls}
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    model = antiphon.load(args.model)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    report: dict[str, Any] = {"commit": commit, "model": args.model}
+    for part in args.parts:
+        report[part] = PARTS[part](model, args.limit)
+        print(part, json.dumps(report[part]), flush=True)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()

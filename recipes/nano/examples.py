@@ -53,8 +53,12 @@ class Example:
     task: str
     ids: list[int] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
-    guide: list[tuple[int, int, int]] = field(default_factory=list)  # position that predicts a code, span of its word's tokens
-    copies: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # position that predicts a token, where it is read
+    guide: list[tuple[int, int, int]] = field(
+        default_factory=list
+    )  # position that predicts a code, span of its word's tokens
+    copies: list[tuple[int, tuple[int, ...]]] = field(
+        default_factory=list
+    )  # position that predicts a token, where it is read
     sounds: list[Sound] = field(default_factory=list)
 
     def add(self, ids: Sequence[int], kind: int = NONE) -> "Example":
@@ -162,7 +166,9 @@ class Builder:
         example.add([layout.eot], TEXT if learn else NONE)
 
 
-def word_spans(tokenizer: Tokenizer, ids: Sequence[int], words: Sequence[tuple[str, float, float]]) -> list[tuple[int, int] | None]:
+def word_spans(
+    tokenizer: Tokenizer, ids: Sequence[int], words: Sequence[tuple[str, float, float]]
+) -> list[tuple[int, int] | None]:
     """For each spoken word, the first and one past the last token of the text that writes it."""
     pieces = [tokenizer.decode([i]) for i in ids]
     ends = np.cumsum([len(p) for p in pieces])

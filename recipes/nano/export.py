@@ -1,6 +1,6 @@
 """Put the trained parts of nano together as the preset that ships in the package.
 
-    python -m recipes.nano.export [FOLDER]
+python -m recipes.nano.export [FOLDER]
 """
 
 import json
@@ -31,6 +31,7 @@ def save(model: nn.Module, path: Path) -> None:
     """16-bit weights."""
     held = {k: v.to(torch.float16).contiguous() for k, v in model.state_dict().items()}
     save_file(held, path, metadata={"format": "pt"})
+    path.chmod(0o644)
     print(f"{path.name}: {len(held)} tensors, {path.stat().st_size / 2**20:.2f} MiB")
     assert path.stat().st_size < 16 * 2**20
 

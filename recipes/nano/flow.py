@@ -74,7 +74,9 @@ def main(minutes: float) -> None:
     @torch.no_grad()
     def voice_of(i: int) -> Tensor:
         clip = data[i % 400][1]
-        embedding: Tensor = speaker(torch.from_numpy(features(clip, clip.row["rate"]).astype(np.float32))[None])[0]
+        with torch.autocast("cpu", enabled=False):
+            heard = torch.from_numpy(features(clip, clip.row["rate"]).astype(np.float32))
+            embedding: Tensor = speaker(heard[None])[0]
         return embedding
 
     model = Flow(sizes.FLOW)

@@ -1,4 +1,4 @@
-"""Train nano's ears: the encoder by character CTC (and, so that it finds its feet, by the phones of aligned speech), then the adaptor by CTC against the language model's own embeddings.
+"""Train nano's ears: the encoder by phone CTC (and, so that it finds its feet, framewise by the phones of aligned speech), then the adaptor by CTC against the language model's own embeddings.
 
     python -m recipes.nano.hearing encoder MINUTES     runs/hearing
     python -m recipes.nano.hearing adaptor MINUTES     runs/adaptor, from runs/hearing and runs/lm
@@ -6,7 +6,9 @@
 The second makes sound look like the pseudo-sound that the language model has learnt to read.
 """
 
+import re
 import sys
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,10 +27,10 @@ from recipes.nano import sizes
 from recipes.nano.examples import load_tokenizer
 from recipes.nano.features import Clip, clips
 from recipes.nano.loop import latest, one_thread, train
-from recipes.nano.tokenizer import CHARS, batch_of, chars, pad, phone_labels, read_chars
+from recipes.nano.tokenizer import batch_of, pad, phone_labels
 
 TOP = 2.0  # 8 decades on the scale of the log-mel
-PLAIN = 2000  # steps without augmentation, until the ears have found their feet
+PLAIN = 1000  # steps without augmentation, until the ears have found their feet
 SHARPNESS = 20.0  # of the cosine in the adaptor's CTC
 
 
@@ -68,23 +70,21 @@ def hear(lm: SpeechLM, mels: list[np.ndarray], augment: Random | None = None) ->
 
 
 class Ears(nn.Module):
-    """Encoder with a character head at 50 Hz, before the pooling."""
+    """Encoder with a phone head at 50 Hz, before the pooling."""
 
     def __init__(self, num_phones: int) -> None:
         super().__init__()
         self.encoder = AudioEncoder(sizes.ENCODER)
         nn.init.normal_(self.encoder.positional_embedding.weight, std=0.02)
-        self.char = nn.Linear(sizes.ENCODER.width, 1 + len(CHARS))
         self.phone = nn.Linear(sizes.ENCODER.width, num_phones)
 
-    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Character scores, how many steps are real, and phone scores."""
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Phone scores and how many steps are real."""
         x, steps = self.encoder.embed(mel), (lengths + 1) // 2
         bias = (torch.arange(x.shape[1])[None] >= steps[:, None]).to(x.dtype)[:, None, None] * MASKED
         for block in self.encoder.blocks:
             x = block(x, bias)
-        x = F.layer_norm(x, x.shape[-1:])
-        return self.char(x), steps, self.phone(x)
+        return self.phone(F.layer_norm(x, x.shape[-1:])), steps
 
 
 class AdaptorTrainee(nn.Module):
@@ -118,11 +118,21 @@ def load(name: str, limit: int | None = None) -> list[Clip]:
     return sorted(clips(name, limit), key=lambda c: len(c.mel))
 
 
-def ctc(scores: Tensor, steps: Tensor, targets: list[list[int]]) -> Tensor:
+def pronunciations(aligned: list[Clip]) -> dict[str, list[str]]:
+    """How the aligned voice says each word, most often."""
+    counted: dict[str, Counter[tuple[str, ...]]] = {}
+    for clip in aligned:
+        for word, start, end in clip.row["words"]:
+            said = tuple(p for p, a, b in clip.row["phones"] if start <= (a + b) / 2 < end and p != "pau")
+            counted.setdefault(word, Counter())[said] += 1
+    return {word: list(forms.most_common(1)[0][0]) for word, forms in counted.items()}
+
+
+def ctc(scores: Tensor, steps: Tensor, targets: list[list[int]], blank: int = 0) -> Tensor:
     """CTC per target symbol."""
     flat, lengths = torch.tensor(sum(targets, [])), torch.tensor([len(t) for t in targets])
     log = scores.float().log_softmax(-1).transpose(0, 1)
-    return F.ctc_loss(log, flat, steps, lengths, zero_infinity=True, reduction="sum") / len(flat)
+    return F.ctc_loss(log, flat, steps, lengths, blank, zero_infinity=True, reduction="sum") / len(flat)
 
 
 def dev_sets() -> dict[str, list[Clip]]:
@@ -134,26 +144,35 @@ def main_encoder(minutes: float) -> None:
     torch.manual_seed(2)
     data, aligned, dev = load("heard"), load("target"), dev_sets()
     names = {p: i for i, p in enumerate(sorted({"pau"} | {p[0] for c in aligned for p in c.row["phones"]}))}
+    spoken, silence = pronunciations(aligned), names["pau"]
     model = Ears(len(names))
     print(len(data), "clips", sum(len(c.mel) for c in data) / 360000, "h", flush=True)
 
+    def phones(text: str) -> list[int]:
+        return [names[p] for word in re.findall(r"[a-z']+", text.lower()) for p in spoken[word]]
+
     def losses(step: int) -> dict[str, Tensor]:
         torch.manual_seed(step)
-        rng, parts = np.random.default_rng([2, step]), {}
-        for name, part, frames in (("ctc", data, 3000), ("aligned", aligned, 1000)):
-            chosen = batch_of(part, rng, frames)
-            scores, steps, phones = model(*padded([c.mel for c in chosen], Random(step) if step > PLAIN else None))
-            parts[name] = ctc(scores, steps, [chars(c.row["text"]) for c in chosen])
+        rng, augment = np.random.default_rng([2, step]), Random(step) if step > PLAIN else None
+        chosen = batch_of(data, rng, 3200)
+        scores, steps = model(*padded([c.mel for c in chosen], augment))
+        parts = {"ctc": ctc(scores, steps, [phones(c.row["text"]) for c in chosen], silence)}
+        chosen = batch_of(aligned, rng, 800)
+        scores, _ = model(*padded([c.mel for c in chosen], augment))
         labels = pad([phone_labels(c, names, len(c.mel) // 2) for c in chosen], -100)
-        seen = phones[:, : labels.shape[1]].float()
+        seen = scores[:, : labels.shape[1]].float()
         parts["phone"] = F.cross_entropy(seen.flatten(0, 1), labels[:, : seen.shape[1]].flatten(), ignore_index=-100)
         return parts
 
     def evaluate() -> dict[str, float]:
         out = {}
         for name, held in dev.items():
-            read = [read_chars(model(*padded([c.mel], None))[0][0].float()) for c in held]
-            out[name] = round(wer([c.row["text"] for c in held], read).rate, 4)
+            said = [" ".join(f"p{i}" for i in phones(c.row["text"])) for c in held]
+            read = []
+            for clip in held:
+                best = torch.unique_consecutive(model(*padded([clip.mel], None))[0][0].argmax(-1)).tolist()
+                read.append(" ".join(f"p{i}" for i in best if i != silence))
+            out[name] = round(wer(said, read).rate, 4)
         return out
 
     train(Path("runs/hearing"), model, losses, minutes=minutes, lr=1.5e-3, evaluate=evaluate, evaluate_every=4)
@@ -167,14 +186,18 @@ def main_adaptor(minutes: float) -> None:
     ears: Any = latest(Path("runs/hearing"))
     model.encoder.load_state_dict({k[8:]: v for k, v in ears["model"].items() if k.startswith("encoder.")})
     data, dev = load("heard"), dev_sets()
+    usual = (
+        model.classes[1 + np.unique(sum((tokenizer.encode(c.row["text"]) for c in data[::20]), []))].norm(dim=-1).mean()
+    )
+    print("rows of norm", round(usual.item(), 2), "blank", round(model.classes[0].norm().item(), 2), flush=True)
 
     def losses(step: int) -> dict[str, Tensor]:
         torch.manual_seed(step)
-        chosen = batch_of(data, np.random.default_rng([3, step]), 4000)
+        chosen = batch_of(data, np.random.default_rng([3, step]), 3000)
         scores, rows, counts = model(*padded([c.mel for c in chosen], Random(step)))
         targets = [[1 + i for i in tokenizer.encode(c.row["text"])] for c in chosen]
         norms = rows.float().norm(dim=-1)
-        return {"ctc": ctc(scores, counts, targets), "norm": 0.05 * (norms - norms.new_ones(())).square().mean()}
+        return {"ctc": ctc(scores, counts, targets), "norm": 0.05 * (norms - usual).square().mean()}
 
     def evaluate() -> dict[str, float]:
         out = {}
@@ -187,7 +210,10 @@ def main_adaptor(minutes: float) -> None:
         return out
 
     frozen = [p for n, p in model.named_parameters() if not n.startswith("adapter.")]
-    groups: list[dict[str, Any]] = [{"params": list(model.adapter.parameters()), "lr": 1.5e-3}, {"params": frozen, "lr": 5e-4}]
+    groups: list[dict[str, Any]] = [
+        {"params": list(model.adapter.parameters()), "lr": 1.5e-3},
+        {"params": frozen, "lr": 5e-4},
+    ]
     train(Path("runs/adaptor"), model, losses, minutes=minutes, lr=1e-3, groups=groups, evaluate=evaluate)
 
 

@@ -55,7 +55,9 @@ class Trainee(nn.Module):
                 else:
                     path = torch.tensor(sound.path)
                     clean = torch.where((path < 0)[:, None], self.blank, table[path.clamp(min=0)])
-                    heard = (clean + 0.5 * clean.norm(dim=-1, keepdim=True) * torch.randn_like(clean) * x.shape[-1] ** -0.5).to(x.dtype)
+                    heard = (
+                        clean + 0.5 * clean.norm(dim=-1, keepdim=True) * torch.randn_like(clean) * x.shape[-1] ** -0.5
+                    ).to(x.dtype)
                 line += [x[b, at : sound.start], heard]
                 at = sound.start + len(heard)
             parts.append(torch.cat([*line, x[b, at:]]))
@@ -225,10 +227,19 @@ def main(stage: str, minutes: float, horizon: float) -> None:
     groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
     if stage == "joint":
         groups.append({"params": hearing, "lr": 4e-4})
-    train(folder, model, losses, minutes=minutes, horizon=horizon, lr=lr, groups=groups, decay=0.05, evaluate=evaluation.run, evaluate_every=6)
+    train(
+        folder,
+        model,
+        losses,
+        minutes=minutes,
+        horizon=horizon,
+        lr=lr,
+        groups=groups,
+        decay=0.05,
+        evaluate=evaluation.run,
+        evaluate_every=6,
+    )
 
 
 if __name__ == "__main__":
     main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else float(sys.argv[2]))
-
-

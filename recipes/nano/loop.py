@@ -99,7 +99,9 @@ def train(
             print(json.dumps(line), file=log, flush=True)
             print(json.dumps(line), flush=True)
         if spent - saved > 2.0 or spent >= minutes:
-            save(folder, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent})
+            save(
+                folder, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "spent": spent}
+            )
             saved = spent
         if evaluate and (spent - evaluated > evaluate_every or spent >= minutes):
             model.eval()

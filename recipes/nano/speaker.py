@@ -30,7 +30,9 @@ class SpeakerNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv1d(80 if i == 0 else WIDTH, WIDTH, 5, stride=2 if i == 0 else 1) for i in range(3))
+        self.convs = nn.ModuleList(
+            nn.Conv1d(80 if i == 0 else WIDTH, WIDTH, 5, stride=2 if i == 0 else 1) for i in range(3)
+        )
         self.out = nn.Linear(2 * WIDTH, DIM)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,7 +100,9 @@ def export(path: Path) -> None:
     nodes, at = [helper.make_node("Transpose", ["input"], ["x0"], perm=[0, 2, 1])], "x0"
     for i in range(3):
         stride = 2 if i == 0 else 1
-        nodes.append(helper.make_node("Conv", [at, f"convs.{i}.weight", f"convs.{i}.bias"], [f"c{i}"], strides=[stride]))
+        nodes.append(
+            helper.make_node("Conv", [at, f"convs.{i}.weight", f"convs.{i}.bias"], [f"c{i}"], strides=[stride])
+        )
         nodes.append(helper.make_node("Relu", [f"c{i}"], [f"x{i + 1}"]))
         at = f"x{i + 1}"
     nodes += [

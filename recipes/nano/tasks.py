@@ -34,7 +34,7 @@ from recipes.nano.features import clips
 
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
-MIX_REAL = {"speak": 0.16, "talk": 0.44, "answer": 0.16, "hear": 0.24}
+MIX_REAL = {"speak": 0.22, "talk": 0.34, "answer": 0.22, "hear": 0.22}
 REAL = 0.8  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
 BATCH_TOKENS, LONGEST = 1300, 520
@@ -103,7 +103,9 @@ class Tasks:
         if self.real and rng.random() < REAL:
             clip = rng.choice(self.heard)
             return self.hearing(clip.row["text"], pieces(clip.mel, rng))
-        text = rng.choice([world.salad(rng, rng.randint(2, 8)), world.salad(rng, rng.randint(1, 5)), rng.choice(self.texts)])
+        text = rng.choice(
+            [world.salad(rng, rng.randint(2, 8)), world.salad(rng, rng.randint(1, 5)), rng.choice(self.texts)]
+        )
         return self.hearing(text, [self.path(text, rng)])
 
     def hearing(self, text: str, sounds: list[Sound]) -> Example:
@@ -127,7 +129,9 @@ class Tasks:
             dialogue, mels = rng.choice(self.dialogues)
             return self.conversation(dialogue, [pieces(m, rng) for m in mels], rng.random() < 0.3, False)
         dialogue = self.draw(rng, False)
-        return self.conversation(dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, False)
+        return self.conversation(
+            dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, False
+        )
 
     def draw(self, rng: Random, aloud: bool) -> Dialogue:
         """A training dialogue, one that can be spoken if need be."""
@@ -146,9 +150,7 @@ class Tasks:
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    def conversation(
-        self, dialogue: Dialogue, heard: list[list[Sound]], schema: bool, aloud: bool
-    ) -> Example:
+    def conversation(self, dialogue: Dialogue, heard: list[list[Sound]], schema: bool, aloud: bool) -> Example:
         """A whole conversation; every reply is learned."""
         example, builder = Example(task="talk" if aloud else "answer"), self.builder
         builder.message(example, "system", CHAT)
@@ -243,5 +245,3 @@ def spoken_dev() -> list[Spoken]:
     """Held-out utterances of nano's voice."""
     made: dict[str, Any] = spoken_by_text(("target_dev",))
     return [made[t] for t in sorted(made)]
-
-

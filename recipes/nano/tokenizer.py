@@ -46,7 +46,11 @@ class CodeReader(nn.Module):
         self.blocks = nn.ModuleList(EncoderBlock(width, 4) for _ in range(2))
         self.convs = nn.ModuleList(nn.Conv1d(width, width, 5, padding=2) for _ in range(3))
         self.last = EncoderBlock(width, 4)
-        self.phone, self.mel, self.char = nn.Linear(width, num_phones), nn.Linear(width, 80), nn.Linear(width, 1 + len(CHARS))
+        self.phone, self.mel, self.char = (
+            nn.Linear(width, num_phones),
+            nn.Linear(width, 80),
+            nn.Linear(width, 1 + len(CHARS)),
+        )
 
     def forward(self, digits: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Digits [b, t, k] at 25 Hz to phone scores, mel and characters at 50 Hz."""

@@ -8,7 +8,6 @@ the time the source already follows the predicted pitch, as it must when it spea
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +85,9 @@ def main(minutes: float) -> None:
             assert clip.frames is not None and clip.f0 is not None
             mel = torch.from_numpy(clip.frames.astype(np.float32)).T[None]
             far.append((spoken_mel(model.render(mel)) - mel)[..., : mel.shape[-1]].abs().mean().item())
-            pitch.append((model.f0_predictor(mel)[0] - torch.from_numpy(clip.f0.astype(np.float32))).abs().mean().item())
+            pitch.append(
+                (model.f0_predictor(mel)[0] - torch.from_numpy(clip.f0.astype(np.float32))).abs().mean().item()
+            )
         return {"mel": round(float(np.mean(far)), 4), "f0": round(float(np.mean(pitch)), 2)}
 
     train(RUN, model, losses, minutes=minutes, lr=4e-4, evaluate=evaluate, betas=(0.8, 0.99), decay=0.0, warm_up=300)

@@ -84,7 +84,7 @@ def test_the_clock_is_asked_and_its_answer_said() -> None:
             assert turn.tool_call is not None and turn.tool_call.name == "clock"
             what = json.loads(turn.tool_call.arguments)["what"]
             moment = datetime.strptime(turn.tool_result, "%A %d %B %Y %H:%M")
-            assert world.clock_says(moment) == turn.tool_result
+            assert clock_says(moment) == turn.tool_result
             if what == "time" and moment.minute >= 10:
                 assert parse_numbers(words_of(turn.reply))[-1] == moment.minute
             if what == "day":
@@ -94,7 +94,7 @@ def test_the_clock_is_asked_and_its_answer_said() -> None:
             assert turn.filler
             asked.add(what)
     assert asked == {"time", "day", "date"}
-    assert world.clock_says(datetime(2026, 11, 20, 14, 35)) == "Friday 20 November 2026 14:35"
+    assert clock_says(datetime(2026, 11, 20, 14, 35)) == "Friday 20 November 2026 14:35"
 
 
 def test_memory_answers_with_what_was_told() -> None:

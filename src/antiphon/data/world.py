@@ -17,6 +17,7 @@ from antiphon.data.grammar import Family, Slots, Split, fill
 from antiphon.data.numbers import NUMBER_WORDS, ORDINALS, clock_time, ordinal, parse_numbers, words_of
 from antiphon.data.tables import Row
 from antiphon.errors import InputError
+from antiphon.tools.clock import clock_says
 
 TASKS = {
     "greet": 0.10, "fact": 0.28, "arithmetic": 0.24, "say": 0.12, "tool": 0.10, "memory": 0.13, "nothing": 0.03,
@@ -143,12 +144,6 @@ def _said(what: str, moment: datetime) -> str:
     if what == "day":
         return tables.DAYS[moment.weekday()]
     return f"the {ordinal(moment.day)} of {tables.MONTHS[moment.month - 1]}"
-
-
-def clock_says(moment: datetime) -> str:
-    """Return the clock tool's answer for a moment, such as "Friday 20 November 2026 14:35"."""
-    day, month = tables.DAYS[moment.weekday()].capitalize(), tables.MONTHS[moment.month - 1].capitalize()
-    return f"{day} {moment.day} {month} {moment.year} {moment:%H:%M}"
 
 
 def _memory(rng: Random, split: Split) -> Dialogue:
