@@ -48,7 +48,7 @@ class Sound:
 
 @dataclass
 class Example:
-    """Ids with the loss at each position (of predicting that very id), the sounds, and the guide of the spoken words."""
+    """Ids with the loss at each position (of predicting that very id), the sounds, and where two heads should look."""
 
     task: str
     ids: list[int] = field(default_factory=list)

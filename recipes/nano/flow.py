@@ -2,9 +2,9 @@
 
     python -m recipes.nano.flow MINUTES
 
-An example is two utterances of one voice end to end: the first may serve as the prompt, its mel given as the condition.
-Blocks of random size are masked, so that streaming is trained; codes, voice and prompt are dropped now and then, so that
-guidance has something to steer away from.
+An example is two utterances of one voice end to end: the first may serve as the prompt, its mel given as the
+condition. Blocks of random size are masked, so that streaming is trained; codes, voice and prompt are dropped now and
+then, so that guidance has something to steer away from.
 """
 
 import math

@@ -1,9 +1,10 @@
-"""Train nano's ears: the encoder by phone CTC (and, so that it finds its feet, framewise by the phones of aligned speech), then the adaptor by CTC against the language model's own embeddings.
+"""Train nano's ears: first the encoder by phones, then the adaptor by the language model's own embeddings.
 
     python -m recipes.nano.hearing encoder MINUTES     runs/hearing
     python -m recipes.nano.hearing adaptor MINUTES     runs/adaptor, from runs/hearing and runs/lm
 
-The second makes sound look like the pseudo-sound that the language model has learnt to read.
+The encoder learns by CTC over all voices and, so that it finds its feet, framewise by the phones of aligned speech (CTC
+alone, over characters, stood still for minutes). The adaptor's CTC makes sound look like the pseudo-sound that the language model has learnt to read.
 """
 
 import re

@@ -1,7 +1,9 @@
-"""Train nano's language model: first on pseudo-sound (it learns to read a token path, to answer and to speak), then jointly
-with the encoder and the adaptor on real sound.
+"""Train nano's language model: on pseudo-sound, then jointly with the encoder and the adaptor on real sound.
 
-    python -m recipes.nano.lm copy MINUTES HORIZON     runs/lm, in stretches: up to MINUTES, the rate falling until HORIZON
+On pseudo-sound it learns to read a token path, to answer and to speak before it has ears. `copy` and `speak` train in
+stretches: up to MINUTES, the rate falling until HORIZON.
+
+    python -m recipes.nano.lm copy MINUTES HORIZON     runs/lm
     python -m recipes.nano.lm speak MINUTES HORIZON    runs/lm
     python -m recipes.nano.lm joint MINUTES            runs/joint, from runs/lm and runs/adaptor
 """

@@ -1,4 +1,4 @@
-"""One training loop for every part of nano: bf16 autocast, AdamW, warm-up and cosine by CPU-minutes, exact resume points.
+"""One training loop for every part of nano: bf16 autocast, AdamW, a cosine over CPU-minutes, points to resume from.
 
 A part hands over a model, a function step -> losses and a folder; the loop does the rest. A run is measured in
 minutes of CPU time of its one thread, so that a busy machine changes how long it takes and not what comes out.

@@ -14,6 +14,7 @@ from antiphon.data.numbers import parse_numbers, words_of
 from antiphon.data.record import dialogue_from_json, dialogue_to_json
 from antiphon.data.world import Dialogue, Turn
 from antiphon.errors import InputError
+from antiphon.tools.clock import clock_says
 
 SPLITS: tuple[Split, ...] = ("train", "template", "slots")
 HELD_TASKS = [task for task in world.TASKS if task != "nothing"]
