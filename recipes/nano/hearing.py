@@ -4,7 +4,8 @@
     python -m recipes.nano.hearing adaptor MINUTES     runs/adaptor, from runs/hearing and runs/lm
 
 The encoder learns by CTC over all voices and, so that it finds its feet, framewise by the phones of aligned speech (CTC
-alone, over characters, stood still for minutes). The adaptor's CTC makes sound look like the pseudo-sound that the language model has learnt to read.
+alone, over characters, stood still for minutes). The adaptor's CTC makes sound look like the pseudo-sound that the
+language model has learnt to read.
 """
 
 import re
