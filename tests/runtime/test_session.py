@@ -1,5 +1,6 @@
 """A conversation: typed events, history, several sounds, tools, thinking, streams that do not hear each other."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -52,7 +53,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 def spoken(model: Model, text: str, codes: list[int], after: str = "") -> list[int]:
     layout, tokenizer = model.parts.layout, model.parts.tokenizer
     ids = layout.interleave(tokenizer.encode(text), codes)[1:]
-    return [*ids, *tokenizer.encode(after), layout.eot]
+    for part in re.split("(</?tool_call>)", after):
+        ids += [tokenizer.id_of(part)] if part in tokenizer.added else tokenizer.encode(part)
+    return [*ids, layout.eot]
 
 
 def with_variant(model: Model, name: str) -> Model:
@@ -141,7 +144,8 @@ def test_history_grows_by_turns_and_repeats_what_was_generated(
 ) -> None:
     session = model.session(voice=clip, system="be brief")
     cut = spoken(model, "cut", [4, 5, 6, 7])[:-2]  # neither <tts_end> nor the end of the turn
-    scripted += [spoken(model, "yes", [1, 2, 3]), cut, [*model.parts.tokenizer.encode("in writing"), model.parts.layout.eot]]
+    written = [*model.parts.tokenizer.encode("in writing"), model.parts.layout.eot]
+    scripted += [spoken(model, "yes", [1, 2, 3]), cut, written]
     said = list(scripted)
     first, second = end_of(list(session.reply("one"))), end_of(list(session.reply("two")))
     third = end_of(list(session.reply("three", speech=False)))

@@ -3,7 +3,6 @@
 An error that we raise on purpose is one line on standard error and exit status 2; so is a wrong argument.
 """
 
-import os
 import sys
 
 import typer
@@ -43,9 +42,6 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # whoever listened has gone; the interpreter must not complain once more on its way out
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
 
 
 if __name__ == "__main__":

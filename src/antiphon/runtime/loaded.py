@@ -1,0 +1,74 @@
+"""A model in memory: its parts, its prompt style, its voice. No state; one object serves every conversation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from antiphon.audio.wave import Audio
+from antiphon.errors import ConfigError
+from antiphon.model.voice import Voice
+from antiphon.runtime.generate import never
+from antiphon.runtime.voicing import default_clip, make_voice
+from antiphon.text.parse import Parser
+from antiphon.text.variants import Variant, variant
+from antiphon.tools.tool import Tool
+from antiphon.weights.parts import Parts
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Weights and vocabulary, and what follows from them."""
+
+    parts: Parts
+    device: torch.device
+
+    @cached_property
+    def variant(self) -> Variant:
+        """How it is prompted."""
+        return variant(self.parts.config.variant)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.parts.config.name
+
+    @property
+    def limit(self) -> int:
+        """Positions of its context."""
+        return self.parts.lm.config.decoder.max_positions
+
+    @cached_property
+    def voice(self) -> Voice | None:
+        """What speaks; None for a model that answers in text only."""
+        return None if self.parts.voice is None else make_voice(self.parts.voice)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it can answer aloud."""
+        return self.variant.speaks and self.parts.voice is not None
+
+    @cached_property
+    def stop_ids(self) -> frozenset[int]:
+        """The ids that end a reply."""
+        return self.variant.stop_ids(self.parts.tokenizer)
+
+    @cached_property
+    def forbidden(self) -> Bool[Tensor, " v"]:
+        """The ids that no reply may hold."""
+        return never(self.parts.layout, self.parts.tokenizer.num_ids).to(self.device)
+
+    def parser(self, tools: Sequence[Tool] = ()) -> Parser:
+        """A reader of its replies."""
+        names = frozenset(tool.name for tool in tools)
+        return Parser(self.parts.tokenizer, self.parts.layout, names, self.stop_ids)
+
+    def default_voice(self) -> Audio:
+        """The recording of the voice it speaks with unless told otherwise. Raises ConfigError if there is none."""
+        clip = default_clip(self.parts.voice)
+        if clip is None:
+            raise ConfigError(f"{self.name} comes without a voice; give a recording of one.")
+        return Audio.read(clip)
