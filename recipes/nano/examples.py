@@ -44,6 +44,7 @@ class Sound:
     path: tuple[int, ...] = ()  # pseudo-sound; -1 is the blank
     places: tuple[tuple[int, ...], ...] = ()  # where each token of the text lies in the path
     mel: np.ndarray | None = None  # real sound: float16 [t, 128] of one piece
+    text: str = ""  # what a whole utterance of real sound says; a cut piece does not tell
 
 
 @dataclass

@@ -24,9 +24,10 @@ from antiphon.metrics.wer import wer
 from antiphon.model.speech_lm import SpeechLM
 from antiphon.nn.rope import rotate, rotation
 from antiphon.text.layout import TokenLayout
+from antiphon.text.tokenizer import Tokenizer
 from recipes.nano import sizes
 from recipes.nano.examples import CODE, PAD, TEXT, Builder, Example, load_tokenizer
-from recipes.nano.hearing import hear, restore
+from recipes.nano.hearing import SHARPNESS, ctc, hear, restore
 from recipes.nano.loop import latest, one_thread, train
 from recipes.nano.tasks import Tasks
 
@@ -45,10 +46,26 @@ class Trainee(nn.Module):
         nn.init.normal_(self.lm.model.embed_tokens.weight, std=width**-0.5)
         self.dropout = nn.Dropout(0.05)
 
-    def fill(self, x: Tensor, examples: list[Example], augment: Random | None = None) -> Tensor:
+    def hear(self, examples: list[Example], augment: Random | None = None) -> list[Tensor]:
+        """The rows of every real sound, in order."""
+        return hear(self.lm, [s.mel for e in examples for s in e.sounds if s.mel is not None], augment)
+
+    def reading(self, rows: list[Tensor], examples: list[Example], tokenizer: Tokenizer) -> Tensor | None:
+        """How far the rows are from spelling what was said, as in the adaptor's own training."""
+        said = [s.text for e in examples for s in e.sounds if s.mel is not None]
+        known = [(r, [1 + t for t in tokenizer.encode(text)]) for r, text in zip(rows, said, strict=True) if text]
+        known = [(r, ids) for r, ids in known if len(r) >= len(ids)]
+        if not known:
+            return None
+        table = self.lm.model.embed_tokens.weight[: tokenizer.layout().pad].detach()
+        classes = F.normalize(torch.cat([self.blank.detach()[None], table]).float(), dim=-1)
+        padded = nn.utils.rnn.pad_sequence([F.normalize(r.float(), dim=-1) for r, _ in known], batch_first=True)
+        return ctc(SHARPNESS * padded @ classes.T, torch.tensor([len(r) for r, _ in known]), [ids for _, ids in known])
+
+    def fill(self, x: Tensor, examples: list[Example], heard_rows: list[Tensor]) -> Tensor:
         """Put pseudo-sound, or the rows of real sound, where the ids say `<audio_patch>`."""
         table, parts = self.lm.model.embed_tokens.weight.detach(), []
-        rows = iter(hear(self.lm, [s.mel for e in examples for s in e.sounds if s.mel is not None], augment))
+        rows = iter(heard_rows)
         for b, example in enumerate(examples):
             line, at = [], 0
             for sound in example.sounds:
@@ -122,10 +139,11 @@ def guide_loss(attention: Tensor, where: Tensor) -> Tensor:
     return -attention[picked].masked_fill(~where[picked], -1e9).logsumexp(-1).clamp(max=0).mean()
 
 
-def batch_losses(model: Trainee, examples: list[Example], layout: TokenLayout, step: int) -> dict[str, Tensor]:
+def batch_losses(model: Trainee, examples: list[Example], tokenizer: Tokenizer, step: int) -> dict[str, Tensor]:
     """Mean cross-entropy of each modality, and the guide."""
-    ids, kind, seen = collate(examples, layout, np.random.default_rng([7, step]))
-    x = model.fill(model.lm.model.embed_tokens(seen), examples, Random(step))
+    ids, kind, seen = collate(examples, tokenizer.layout(), np.random.default_rng([7, step]))
+    rows = model.hear(examples, Random(step))
+    x = model.fill(model.lm.model.embed_tokens(seen), examples, rows)
     logits, attention, copying = model(x)
     nats = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     kind = kind[:, 1:].flatten()
@@ -137,6 +155,9 @@ def batch_losses(model: Trainee, examples: list[Example], layout: TokenLayout, s
     where = torch.zeros(attention.shape, dtype=torch.bool)
     parts["guide"] = 0.3 * guide_loss(attention, spoken_words(where.clone(), examples))
     parts["copy"] = 0.3 * guide_loss(copying, copied_words(where, examples))
+    reading = model.reading(rows, examples, tokenizer)
+    if reading is not None:
+        parts["reading"] = 0.2 * reading
     return parts
 
 
@@ -176,7 +197,7 @@ class Evaluation:
             first = next(i for i, k in enumerate(e.kind) if k)
             x = self.model.lm.model.embed_tokens(torch.tensor([e.ids[:first]]))
             part = Example(task=e.task, ids=e.ids[:first], sounds=e.sounds)
-            lines.append(self.model.fill(x, [part])[0])
+            lines.append(self.model.fill(x, [part], self.model.hear([part]))[0])
         return lines
 
     def run(self) -> dict[str, float]:
@@ -216,11 +237,10 @@ def main(stage: str, minutes: float, horizon: float) -> None:
         model.load_state_dict(latest(Path("runs/lm"))["model"])  # type: ignore[index]
         restore(model.lm)
     evaluation = Evaluation(model, tasks, code_reader())
-    layout = tasks.builder.layout
 
     def losses(step: int) -> dict[str, Tensor]:
         torch.manual_seed(step)
-        return batch_losses(model, tasks.batch(step), layout, step)
+        return batch_losses(model, tasks.batch(step), tokenizer, step)
 
     hearing = [p for n, p in model.named_parameters() if n.startswith(("lm.encoder", "lm.adapter"))]
     names = {id(p) for p in hearing}

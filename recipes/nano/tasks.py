@@ -34,7 +34,7 @@ from recipes.nano.features import clips
 
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
-MIX_REAL = {"speak": 0.22, "talk": 0.34, "answer": 0.22, "hear": 0.22}
+MIX_REAL = {"speak": 0.20, "talk": 0.32, "answer": 0.20, "hear": 0.28}
 REAL = 0.8  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
 BATCH_TOKENS, LONGEST = 1300, 520
@@ -102,7 +102,7 @@ class Tasks:
         """Write what was said."""
         if self.real and rng.random() < REAL:
             clip = rng.choice(self.heard)
-            return self.hearing(clip.row["text"], pieces(clip.mel, rng))
+            return self.hearing(clip.row["text"], pieces(clip.mel, rng, clip.row["text"]))
         text = rng.choice(
             [world.salad(rng, rng.randint(2, 8)), world.salad(rng, rng.randint(1, 5)), rng.choice(self.texts)]
         )
@@ -119,7 +119,7 @@ class Tasks:
         """Answer aloud: one conversation whose replies the voice has all said."""
         if self.real and self.aloud and rng.random() < REAL:
             dialogue, mels = rng.choice(self.aloud)
-            return self.conversation(dialogue, [pieces(m, rng) for m in mels], rng.random() < 0.3, True)
+            return self.conversation(dialogue, self.heard_turns(dialogue, mels, rng), rng.random() < 0.3, True)
         dialogue = self.draw(rng, True)
         return self.conversation(dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, True)
 
@@ -127,11 +127,15 @@ class Tasks:
         """Answer in writing."""
         if self.real and rng.random() < REAL:
             dialogue, mels = rng.choice(self.dialogues)
-            return self.conversation(dialogue, [pieces(m, rng) for m in mels], rng.random() < 0.3, False)
+            return self.conversation(dialogue, self.heard_turns(dialogue, mels, rng), rng.random() < 0.3, False)
         dialogue = self.draw(rng, False)
         return self.conversation(
             dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, False
         )
+
+    def heard_turns(self, dialogue: Dialogue, mels: list[np.ndarray], rng: Random) -> list[list[Sound]]:
+        """The pieces of each user turn."""
+        return [pieces(m, rng, t.user) for m, t in zip(mels, dialogue.turns, strict=True)]
 
     def draw(self, rng: Random, aloud: bool) -> Dialogue:
         """A training dialogue, one that can be spoken if need be."""
@@ -223,13 +227,13 @@ class Tasks:
             yield name, [self.hearing(c.row["text"], [Sound(mel=c.mel)]) for c in held], [c.row["text"] for c in held]
 
 
-def pieces(mel: np.ndarray, rng: Random) -> list[Sound]:
+def pieces(mel: np.ndarray, rng: Random, text: str) -> list[Sound]:
     """Cut into pieces of one random length; most utterances are shorter than it and stay whole."""
     length = int(MEL_HZ * rng.uniform(2, PIECE_S))
     cuts = [mel[i : i + length] for i in range(0, max(len(mel), 1), length)]
     if len(cuts) > 1 and len(cuts[-1]) < 10:
         cuts = cuts[:-1]
-    return [Sound(mel=c) for c in cuts]
+    return [Sound(mel=c, text=text if len(cuts) == 1 else "") for c in cuts]
 
 
 def conversations(name: str) -> Iterator[tuple[Dialogue, list[np.ndarray]]]:
