@@ -50,9 +50,8 @@ def check_language_model(record: Record) -> None:
         )
         listed = {name: tuple(shape) for name, shape in json.loads(record.get("key_shapes.json").read_text()).items()}
         record.judge("key_shapes.json", "", 0.0 if listed == shapes(lm) else 1.0)
-        record.judge(
-            "tiny_ids.json", "vocab_size", abs(record.get("tiny_ids.json", "vocab_size") - config.decoder.vocab_size)
-        )
+        rows = record.get("tiny_ids.json", "vocab_size")
+        record.judge("tiny_ids.json", "vocab_size", 0.0 if rows == config.decoder.vocab_size else 1.0)
         for case in _cases(record, "encoder.npz"):
             with record.stage(f"encoder.npz:{case}"):
                 _encoder(record, lm, case)

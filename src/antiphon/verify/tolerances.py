@@ -13,7 +13,7 @@ from antiphon.errors import InputError
 
 @dataclass(frozen=True)
 class Tolerance:
-    """`absolute` holds for float32 and float64; in a 16-bit dtype the bound is a share of the peak (None: `absolute`)."""
+    """`absolute` holds for float32 and float64; in a 16-bit dtype the bound is a share of the peak (None: the same)."""
 
     absolute: float
     bfloat16: float | None = None
@@ -58,7 +58,7 @@ TOLERANCES: dict[str, Tolerance] = {
     "hift.decode": Tolerance(2e-5),
     "hift.phase": Tolerance(5e-4),
     "token2wav.mel": Tolerance(1e-3, bfloat16=6e-2, float16=8e-3),
-    "token2wav.pcm16": Tolerance(60),
+    "token2wav.pcm16": Tolerance(60.0),
     "token2wav.wave": Tolerance(5e-3),
     "speaker": Tolerance(1e-3),
 }

@@ -237,13 +237,14 @@ def _activations(record: Record, hift: HiFT, mel: Tensor, source: Tensor) -> Non
     spectrum = hift.stft(source)
     for key in record.keys("hift.npz", r"source_stft_first\d+"):
         record.compare("hift.npz", key, spectrum[..., : first_of(key)])
+
+    def stored(name: str) -> Tensor:
+        return record.tensor("hift.npz", name, torch.float32)
+
     record.compare("hift.npz", "conv_pre_out", hift.conv_pre(mel))
-    pre, up, down = (
-        record.tensor("hift.npz", f"{name}_out", torch.float32) for name in ("conv_pre", "ups0", "source_down0")
-    )
-    record.compare("hift.npz", "ups0_out", hift.ups[0](F.leaky_relu(pre, hift.config.slope)))
+    record.compare("hift.npz", "ups0_out", hift.ups[0](F.leaky_relu(stored("conv_pre_out"), hift.config.slope)))
     record.compare("hift.npz", "source_down0_out", hift.source_downs[0](spectrum))
-    x = up + hift.source_resblocks[0](down)
+    x = stored("ups0_out") + hift.source_resblocks[0](stored("source_down0_out"))
     # The reference adds its residual blocks up in place, so what it stored under the first is the sum of the stage.
     stage = list(hift.resblocks)[: len(hift.config.kernels)]
     record.compare("hift.npz", "resblock0_out", torch.stack([block(x) for block in stage]).sum(0))
