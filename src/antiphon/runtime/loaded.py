@@ -1,22 +1,29 @@
-"""A model in memory: its parts, its prompt style, its voice. No state; one object serves every conversation."""
+"""A model in memory: its parts, its prompt style, its voice. One object serves every conversation.
+
+It holds no state of a stream. Opening a voice renders its recording once; the opened stream is a value that is never
+written to (an utterance forks it), so the last few are kept by the content of the recording.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from antiphon.audio.wave import Audio
-from antiphon.errors import ConfigError
-from antiphon.model.voice import Voice
+from antiphon.errors import ConfigError, InputError
+from antiphon.model.voice import Voice, VoiceState
 from antiphon.runtime.generate import never
-from antiphon.runtime.voicing import default_clip, make_voice
+from antiphon.runtime.voicing import default_clip, make_voice, open_voice
 from antiphon.text.parse import Parser
 from antiphon.text.variants import Variant, variant
 from antiphon.tools.tool import Tool
 from antiphon.weights.parts import Parts
+
+KEPT_VOICES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +32,7 @@ class Loaded:
 
     parts: Parts
     device: torch.device
+    _voices: dict[tuple[str, int], VoiceState] = field(default_factory=dict, repr=False)
 
     @cached_property
     def variant(self) -> Variant:
@@ -72,3 +80,15 @@ class Loaded:
         if clip is None:
             raise ConfigError(f"{self.name} comes without a voice; give a recording of one.")
         return Audio.read(clip)
+
+    def opened(self, clip: Audio, seed: int) -> VoiceState:
+        """A stream in the voice of a recording, with nothing said yet; fork it to speak. See `open_voice`."""
+        if self.voice is None:
+            raise InputError(f"{self.name} has no voice; ask for text.")
+        key = sha256(clip.samples.numpy().tobytes() + str(clip.rate).encode()).hexdigest(), seed
+        if key not in self._voices:
+            opened = open_voice(self.voice, clip, seed)
+            while len(self._voices) >= KEPT_VOICES:
+                self._voices.pop(next(iter(self._voices)), None)
+            self._voices[key] = opened
+        return self._voices[key]

@@ -18,7 +18,6 @@ from typing import TypeAlias
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError, ToolError
-from antiphon.model.voice import VoiceState
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime.events import End, Event, Finish, ToolResult, Utterance
 from antiphon.runtime.generate import Context, Hearing, Stream
@@ -26,7 +25,6 @@ from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
 from antiphon.runtime.turn import Turn, Watch
-from antiphon.runtime.voicing import open_voice
 from antiphon.text.chat import Mark, Message, Tokens
 from antiphon.text.prompts import Reply, TaskPrompt, task_prompt
 from antiphon.text.toolcall import ToolCall
@@ -69,7 +67,6 @@ class Session:
             self.messages.append(Message("tool_json_schemas", schema(self.tools)))
         self._clip = Audio.read(voice) if isinstance(voice, str | Path) else voice
         self._hearing, self._context = Hearing(model.limit), Context()
-        self._opened: VoiceState | None = None
 
     def reply(
         self, said: Said | Sequence[Said], *, speech: bool | None = None, max_tokens: int = MAX_TOKENS
@@ -101,14 +98,11 @@ class Session:
         return SPOKEN_HZ
 
     def utterer(self) -> Utterer:
-        """A new utterance in this session's voice, which is opened once."""
-        voice = self.model.voice
-        if voice is None:
-            raise InputError(f"{self.model.name} has no voice; ask for text.")
-        if self._opened is None:
-            clip = self.model.default_voice() if self._clip is None else self._clip
-            self._opened = open_voice(voice, clip, self.sampling.seed)
-        return Utterer(voice, self._opened)
+        """A new utterance in this session's voice."""
+        clip = self.model.default_voice() if self._clip is None else self._clip
+        opened = self.model.opened(clip, self.sampling.seed)
+        assert self.model.voice is not None
+        return Utterer(self.model.voice, opened)
 
     def _reply(self, user: Message, form: Reply, max_tokens: int) -> Iterator[Event]:
         stream, watch = Stream(self.model.parts.lm, self._hearing, self._context), Watch()
