@@ -21,6 +21,8 @@ from torch import Tensor
 from antiphon.errors import CapacityError, InputError, StaleState
 from antiphon.nn.state import state, static
 
+PLAIN_BELOW = 300  # keys; under this the backward of a CPU's fused kernel costs more than plain products
+
 
 def attend(
     q: Float[Tensor, "b h t d"],
@@ -35,6 +37,8 @@ def attend(
     heads of a single new position become a group of queries to their key head.
     """
     groups = q.shape[1] // k.shape[1]
+    if q.requires_grad and q.device.type == "cpu" and k.shape[2] < PLAIN_BELOW:
+        return _plain(q, k, v, mask, q.shape[-1] ** -0.5 if scale is None else scale)
     if groups > 1 and q.shape[2] == 1:
         asked = q.reshape(q.shape[0], k.shape[1], groups, q.shape[3])  # b h 1 d -> b hk h/hk d
         found = F.scaled_dot_product_attention(asked, k, v, attn_mask=mask, scale=scale)
@@ -42,6 +46,17 @@ def attend(
     if groups > 1 and q.device.type != "cpu":  # the masked kernels of a GPU know no groups
         k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale, enable_gqa=k.shape[1] != q.shape[1])
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """The same by plain products, for training short sequences on a CPU."""
+    groups = q.shape[1] // k.shape[1]
+    if groups > 1:
+        k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
+    scores = (q * scale) @ k.mT
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    return torch.softmax(scores.float(), dim=-1).to(v.dtype) @ v
 
 
 def causal_mask(num_queries: int, num_keys: int, device: torch.device) -> Bool[Tensor, "t s"]:
