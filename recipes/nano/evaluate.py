@@ -170,7 +170,7 @@ PARTS = {"answers": answers, "say": say, "speech": speech, "controls": controls}
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all by default")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--out", type=Path)
@@ -179,7 +179,9 @@ def main() -> None:
     model = antiphon.load(args.model)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     report: dict[str, Any] = {"commit": commit, "model": args.model}
-    for part in args.parts:
+    if unknown := [part for part in args.parts if part not in PARTS]:
+        parser.error(f"{unknown[0]} is no part; the parts are {', '.join(PARTS)}.")
+    for part in args.parts or PARTS:
         report[part] = PARTS[part](model, args.limit)
         print(part, json.dumps(report[part]), flush=True)
     if args.out:
