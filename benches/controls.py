@@ -6,7 +6,9 @@
 2. the answer is rendered again from the emitted codes and the voice, by a model loaded anew: equal to the byte
 3. the same codes shuffled are written beside it, to be judged: they must not be intelligible
 
-Prints JSON; exit status 1 if 1 or 2 does not hold. The rates over many questions: python -m recipes.nano.evaluate controls
+Prints JSON; exit status 1 if 1 or 2 does not hold. The rates over many questions:
+
+    python -m recipes.nano.evaluate controls
 """
 
 import argparse

@@ -92,7 +92,8 @@ class AudioEncoder(nn.Module):
         rows = x.shape[1]
         if rows > self.config.max_frames:
             raise InputError(
-                f"a piece of {mel.shape[-1]} mel frames is longer than the encoder's {2 * self.config.max_frames}; cut it."
+                f"a piece of {mel.shape[-1]} mel frames is longer than the encoder's {2 * self.config.max_frames};"
+                " cut it."
             )
         return (x + self.positional_embedding.weight[:rows]).to(x.dtype)
 

@@ -23,7 +23,7 @@ Segment = Tensor  # int64 [t]: token ids; floating [t, d]: rows of sound
 def segments_of(
     ids: Int[Tensor, " t"], sounds: Sequence[Float[Tensor, "_ d"]], *, start: int, patch: int
 ) -> list[Segment]:
-    """A prompt in the released form, ids with placeholders, as segments: the k-th `start` is followed by the k-th sound.
+    """A prompt in the released form, ids with placeholders, as segments: the k-th `start` begins the k-th sound.
 
     Raises InputError unless there are as many `start` ids as sounds, each followed by one `patch` for every row.
     """
@@ -35,7 +35,7 @@ def segments_of(
         after = (ids[place + 1 :] != patch).nonzero()[:, 0]
         room = int(after[0]) if len(after) else len(ids) - place - 1
         if room != len(rows):
-            raise InputError(f"a sound of {len(rows)} rows has {room} placeholders in the prompt; give one for every row.")
+            raise InputError(f"a sound of {len(rows)} rows has {room} placeholders in the prompt; give one a row.")
         segments += [ids[done : place + 1], rows]
         done = place + 1 + room
     return [*segments, ids[done:]]
@@ -63,11 +63,11 @@ class SpeechLM(nn.Module):
         return self.model.init_state(batch, capacity)
 
     def hear(self, mel: Float[Tensor, "1 f t"]) -> Float[Tensor, "rows d"]:
-        """One piece, encoded alone: the rows that stand for it in the prompt (12.5 Hz), whatever else is in the prompt."""
+        """One piece, encoded alone: the rows that stand for it in the prompt (12.5 Hz), whatever its company."""
         return self.hear_batch(mel, torch.tensor([mel.shape[-1]], device=mel.device))[0]
 
     def hear_batch(self, mel: Float[Tensor, "b f t"], num_frames: Int[Tensor, " b"]) -> list[Float[Tensor, "rows d"]]:
-        """Pieces padded with 0.0 into one batch, as the reference encodes a whole conversation. Rows depend on the company."""
+        """Pieces padded with 0.0 into one batch, as the reference encodes a conversation: rows depend on the company."""
         features, lengths = self.encoder(mel, num_frames)
         rows = self.adapter(features)
         return [r[: (n + 1) // 2] for r, n in zip(rows, lengths.tolist(), strict=True)]
@@ -85,10 +85,12 @@ class SpeechLM(nn.Module):
         table = self.model.embed_tokens
         if segment.is_floating_point():
             if segment.dim() != 2 or segment.shape[-1] != table.embedding_dim:
-                raise InputError(f"rows of sound have shape {tuple(segment.shape)}; [rows, {table.embedding_dim}] was expected.")
+                found = tuple(segment.shape)
+                raise InputError(f"rows of sound have shape {found}; [rows, {table.embedding_dim}] was expected.")
             return segment.to(table.weight.dtype)
         if segment.numel() and not 0 <= int(segment.min()) <= int(segment.max()) < table.num_embeddings:
-            raise InputError(f"a token id lies outside the vocabulary of {table.num_embeddings}; encode with this model's tokenizer.")
+            size = table.num_embeddings
+            raise InputError(f"a token id lies outside the vocabulary of {size}; encode with this model's tokenizer.")
         rows: Tensor = table(segment)
         return rows
 

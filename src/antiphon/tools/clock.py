@@ -1,6 +1,7 @@
 """The one tool of the first nano: date and time.
 
-The result is one line in a fixed form, `Friday 20 November 2026 14:35`, whatever was asked; saying it is the model's part.
+The result is one line in a fixed form, `Friday 20 November 2026 14:35`, whatever was asked; saying it is the model's
+part.
 """
 
 import json
