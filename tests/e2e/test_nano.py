@@ -1,4 +1,4 @@
-"""nano answers aloud: through Python and through the command line, from a file and through pipes, the same to the byte."""
+"""nano answers aloud: through Python and the command line, from a file and through pipes, the same to the byte."""
 
 import json
 import subprocess
