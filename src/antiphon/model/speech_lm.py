@@ -67,7 +67,7 @@ class SpeechLM(nn.Module):
         return self.hear_batch(mel, torch.tensor([mel.shape[-1]], device=mel.device))[0]
 
     def hear_batch(self, mel: Float[Tensor, "b f t"], num_frames: Int[Tensor, " b"]) -> list[Float[Tensor, "rows d"]]:
-        """Pieces padded with 0.0 into one batch, as the reference encodes a conversation: rows depend on the company."""
+        """Pieces padded with 0.0 into one batch, as the reference does; rows depend on their company."""
         features, lengths = self.encoder(mel, num_frames)
         rows = self.adapter(features)
         return [r[: (n + 1) // 2] for r, n in zip(rows, lengths.tolist(), strict=True)]
