@@ -46,12 +46,13 @@ def tokenizer() -> Tokenizer:
 def config(scale: int = 8, layers: int = 2, *, speaks: bool = True, dtype: str = "float32") -> ModelConfig:
     """The mini at 1/`scale` of its width with `layers` layers in every stack (few, for speed)."""
     base, ids = ModelConfig(), tokenizer()
-    heads, kv = max(28 // scale, 2) // 2 * 2, 2
+    head_dim = 128 // min(scale, 4)
+    heads = 3584 // scale // head_dim
     decoder = DecoderConfig(
-        width=heads * 128 if scale == 1 else heads * 32,
-        hidden=18944 // scale // 2 * 2,
+        width=heads * head_dim,
+        hidden=18944 // scale,
         num_heads=heads,
-        num_kv_heads=4 if scale == 1 else kv,
+        num_kv_heads=next(n for n in (4, 2, 1) if heads % n == 0),
         num_layers=layers,
         vocab_size=ids.num_ids + FREE_ROWS,
         eos_id=ids.id_of("<|endoftext|>"),

@@ -78,6 +78,18 @@ def test_language_models_of_other_sizes(golden_lm: Path, tmp_path: Path, name: s
     assert not verify(folder).passed
 
 
+def test_recordings_are_told_by_their_rows(golden_lm: Path, tmp_path: Path) -> None:
+    """A prompt under a name that nobody knows is still checked, as long as its places fit one recording each."""
+    folder = tmp_path / "copy"
+    shutil.copytree(golden_lm, folder)
+    with np.load(folder / "model_io.npz") as stored:
+        renamed = {key.replace("two_audio", "other"): stored[key] for key in stored.files}
+    np.savez(folder / "model_io.npz", **renamed)
+    report = verify(folder)
+    assert report.passed, failures(report)
+    assert any(row.array == "model_io.npz:other/inputs_embeds" for row in report.rows)
+
+
 def test_a_voice_of_another_size(golden_voice: Path, tmp_path: Path) -> None:
     conformer = ConformerConfig(width=48, num_heads=3, hidden=40, num_layers=1, num_up_layers=3)
     dit = DiTConfig(width=32, num_heads=2, head_dim=24, depth=3, mlp_ratio=2.0)
@@ -129,10 +141,6 @@ def test_a_changed_last_entry_is_noticed_in_every_array(
     assert changed - failed <= silent, sorted(changed - failed - silent)
 
 
-def edit(name: str, change: Callable[[Path], None]) -> tuple[str, Callable[[Path], None]]:
-    return name, change
-
-
 def drop_array(folder: Path) -> None:
     with np.load(folder / "encoder.npz") as stored:
         arrays = {key: stored[key] for key in stored.files if key != "sine/adaptor_out"}
@@ -164,6 +172,7 @@ def pickled(folder: Path) -> None:
         (lambda f: (f / "ta4.json").unlink(), "ta4.json"),
         (lambda f: (f / "resample.npz").unlink(), "resample.npz"),
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors"),
+        (lambda f: (f / "config.json").unlink(), "config.json"),
         (lambda f: (f / "more.npz").write_bytes(b"not a zip"), "more.npz"),
         (lambda f: (f / "mel.npz").write_bytes(b"not a zip"), "mel.npz"),
         (lambda f: (f / "toolcalls.json").write_text("{"), "toolcalls.json"),

@@ -45,8 +45,9 @@ def test_other_numbers_are_found_by_their_consumer(export: Path, tmp_path: Path)
     assert all(torch.equal(found[name].read(), expected[name].read()) for name in expected)
 
 
-def test_written_and_read_again(export: Path, tmp_path: Path) -> None:
-    tensors = {name: entry.read() for name, entry in open_onnx_tokenizer(export).items()}
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_written_and_read_again(export: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    tensors = {name: entry.read().to(dtype) for name, entry in open_onnx_tokenizer(export).items()}
     write_onnx_tokenizer(tensors, tmp_path / "ours.onnx")
     again = open_onnx_tokenizer(tmp_path / "ours.onnx")
     assert set(again) == set(tensors)

@@ -97,7 +97,7 @@ TOKEN2WAV = (
     Line("flow.npz", "prompt_token|token|prompt_mel|spk", INPUT),
     Line("flow.npz", r"final_\w+_att_shape", COMPARED),
     Line("flow.npz", r"spk_affine|offline_mel|stream\d+_mel|stream_single_chunk_mel|setup_\w+", COMPARED, "flow"),
-    Line("hift.npz", "mel|eps_first30frames_h0|cache_source", INPUT),
+    Line("hift.npz", r"mel|eps_first\d+frames_h0|cache_source", INPUT),
     Line("hift.npz", "rand_ini", INFORMATIVE),  # the reference's initial phase, which never reaches its output
     Line("hift.npz", "uv", COMPARED),
     Line("hift.npz", "f0", COMPARED, "hift.f0"),

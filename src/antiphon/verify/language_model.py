@@ -137,10 +137,6 @@ def _encoder(record: Record, lm: SpeechLM, case: str) -> None:
 
 
 def _decoder(record: Record, lm: SpeechLM, case: str) -> None:
-    if case not in CLIPS:
-        raise WeightsError(
-            f"the case {case} of model_io.npz is not one of {', '.join(CLIPS)}; its recordings are not known."
-        )
     ids = record.tensor("model_io.npz", f"{case}/input_ids")
     mask = _mask(record, case, ids)
     embeds = _embeds(record, lm, case, ids)
@@ -162,9 +158,33 @@ def _mask(record: Record, case: str, ids: Tensor) -> Tensor:
     return torch.ones_like(ids, dtype=torch.bool)
 
 
+def _clips(record: Record, case: str, ids: Tensor) -> tuple[str, ...]:
+    """The recordings of a prompt: those known for the case, else those whose rows alone fit its places."""
+    start, patch = record.get("tiny_ids.json", "audio_start"), record.get("tiny_ids.json", "audio_patch")
+    places: list[int] = []
+    for row in ids.tolist():
+        for at in (i for i, token in enumerate(row) if token == start):
+            places.append(next(n for n in range(len(row)) if at + 1 + n >= len(row) or row[at + 1 + n] != patch))
+    frames = {key.removeprefix("mel_"): record.get("mel.npz", key).shape[1] for key in record.keys("mel.npz")}
+    rows = {clip: (encoder_len(num) + 1) // 2 for clip, num in frames.items()}
+    known = CLIPS.get(case, ())
+    if [rows.get(clip) for clip in known] == places:
+        return known
+    fitting = [[clip for clip in _recordings(record) if rows.get(clip) == num] for num in places]
+    if any(len(clips) != 1 for clips in fitting):
+        raise WeightsError(
+            f"the prompt {case} has places for {places} rows, which do not tell whose recordings they are."
+        )
+    return tuple(clips[0] for clips in fitting)
+
+
+def _recordings(record: Record) -> list[str]:
+    return [key.removesuffix("_i16") for key in record.keys("waves.npz")]
+
+
 def _embeds(record: Record, lm: SpeechLM, case: str, ids: Tensor) -> Tensor:
     """The prompt as the decoder sees it: rows of sound from the stored log-mels where placeholders stand."""
-    heard = iter(lm.hear_batch(*_mels(record, CLIPS[case])))
+    heard = iter(lm.hear_batch(*_mels(record, _clips(record, case, ids))))
     patch = record.get("tiny_ids.json", "audio_patch")
     start, end = record.get("tiny_ids.json", "audio_start"), record.get("tiny_ids.json", "audio_end")
     rows = []

@@ -218,7 +218,8 @@ def check_hift(record: Record, hift: HiFT) -> None:
     record.compare("hift.npz", "uv", voiced[0, ::FRAME_HOP, 0].float())
     for key in record.keys("hift.npz", r"sine_zero_noise\w*"):
         record.compare("hift.npz", key, sines[0, : first_of(key)])
-    eps = stored("eps_first30frames_h0")[None, :, None].expand_as(sines)
+    (given,) = record.keys("hift.npz", r"eps_first\d+frames_h0")  # one row of noise, which every sine gets
+    eps = stored(given)[None, :, None].expand_as(sines)
     record.compare("hift.npz", "source_zero_noise", hift.m_source(f0))
     record.compare("hift.npz", "source_eps_shared", hift.m_source(f0, eps))
     record.compare("hift.npz", "wav_zero_noise", hift.decode(mel, stored("source_zero_noise")))

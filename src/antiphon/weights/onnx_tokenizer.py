@@ -110,7 +110,8 @@ def write_onnx_tokenizer(tensors: dict[str, Tensor], path: Path) -> None:
         name = by_torch.get(ours) or (
             ours.removeprefix("encoder.") if tensor.dim() != 2 else f"onnx::MatMul_{3001 + number}"
         )
-        stored = tensor.detach().cpu().float()
+        stored = tensor.detach().cpu()
+        stored = stored.float() if stored.dtype == torch.bfloat16 else stored  # which has no NumPy form
         initializers.append(
             numpy_helper.from_array((stored.T if stored.dim() == 2 else stored).contiguous().numpy(), name)
         )

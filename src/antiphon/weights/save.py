@@ -171,6 +171,8 @@ def _new_folder(target: Path) -> Iterator[Path]:
     try:
         yield place
         os.chmod(place, 0o755)
+        for path in place.rglob("*"):
+            os.chmod(path, 0o755 if path.is_dir() else 0o644)  # some writers make files for their owner alone
         os.rename(place, target)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
