@@ -34,7 +34,7 @@ from recipes.nano.features import clips
 
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
-MIX_REAL = {"speak": 0.20, "talk": 0.32, "answer": 0.20, "hear": 0.28}
+MIX_REAL = {"speak": 0.12, "talk": 0.24, "answer": 0.22, "hear": 0.42}
 REAL = 0.8  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
 BATCH_TOKENS, LONGEST = 1300, 520
