@@ -20,10 +20,10 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -rs --durations=10
 
 test-slow: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -rs --durations=10
 
 test-gpu: $(VENV)/.dev
 	@device=$$($(BIN)/python -m antiphon.cli.accelerator); \
