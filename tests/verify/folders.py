@@ -197,6 +197,8 @@ def make_voice(
 def _plan(maker: Maker, num_codes: int) -> None:
     """Fewer codes in three chunks of other sizes, the last with what is left."""
     maker.arrays["token2wav.npz", "tokens"] = maker.arrays["token2wav.npz", "tokens"][:num_codes]
+    for key in maker.keys("s3tokenizer.npz", r"long_5\d+_\w+"):  # one clip beyond 30 s is enough
+        del maker.arrays["s3tokenizer.npz", key]
     for key in maker.keys("token2wav.npz", r"stream\d+_(mel|pcm16)"):
         del maker.arrays["token2wav.npz", key]
     for index, codes in enumerate((12, 20, num_codes - 32)):
