@@ -28,7 +28,7 @@ FIXED_ENCODER: dict[str, Any] = {
 DROPOUTS = ("dropout_rate", "positional_dropout_rate", "attention_dropout_rate")
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yaml.SafeLoader):
     """A safe loader that also knows the four tags, as plain mappings."""
 
 
@@ -41,7 +41,8 @@ def _construct(loader: _Loader, node: yaml.Node) -> dict[str, Any]:
         raise ConfigError(
             f"flow.yaml puts {node.tag} on something else than a mapping; take the flow.yaml of the release."
         )
-    return {TAG: node.tag, **loader.construct_mapping(node, deep=True)}
+    fields = {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
+    return {TAG: node.tag, **fields}
 
 
 _Loader.add_constructor(None, _construct)
