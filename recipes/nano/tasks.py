@@ -34,8 +34,8 @@ from recipes.nano.features import clips
 
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
-MIX_REAL = {"speak": 0.12, "talk": 0.24, "answer": 0.22, "hear": 0.42}
-REAL = 0.8  # share of real sound once there are ears
+MIX_REAL = {"speak": 0.14, "talk": 0.26, "answer": 0.34, "hear": 0.26}
+REAL = 0.6  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
 BATCH_TOKENS, LONGEST = 1300, 520
 
@@ -164,6 +164,8 @@ class Tasks:
             builder.heard(example, sounds)
             if turn.tool_call:
                 self.call(example, turn, aloud)
+            if dialogue.task == "say" and sounds[0].places:
+                self.repeated(example, turn.reply, sounds[0], 5 if aloud else 1, aloud)
             self.reply(example, turn.reply, aloud)
         return example
 
@@ -174,6 +176,14 @@ class Tasks:
         else:
             self.builder.written_call(example, call_text(turn))
         self.builder.message(example, "input", turn.tool_result)
+
+    def repeated(self, example: Example, text: str, read: Sound, step: int, aloud: bool) -> None:
+        """Where each word that is said after the speaker was read: the end of the path, in order."""
+        start, length = example.sounds[-1].start, len(self.builder.encode(text))
+        first = len(example.ids) + len(self.builder.encode("assistant\n")) + (1 if aloud else 0)  # predicts the reply
+        for j, at in enumerate(read.places[-length:]):
+            if at:
+                example.copies.append((first + step * j, tuple(start + p for p in at)))
 
     def reply(self, example: Example, text: str, aloud: bool) -> None:
         if aloud:
