@@ -6,24 +6,24 @@
 No module types a rate of its own; nothing here rounds silently.
 """
 
-HEARD_HZ = 16_000  # what the model listens to
-SPOKEN_HZ = 24_000  # what the model speaks
-MEL_HOP = 160  # samples of heard sound in one log-mel frame
-MEL_HZ = HEARD_HZ // MEL_HOP  # 100
-CODE_HZ = 25  # speech codes a second
-FRAME_HZ = 50  # mel frames a second in the flow decoder
-FRAMES_PER_CODE = FRAME_HZ // CODE_HZ  # 2
-FRAME_HOP = SPOKEN_HZ // FRAME_HZ  # 480 samples of spoken sound in one mel frame
-SAMPLES_PER_CODE = FRAME_HOP * FRAMES_PER_CODE  # 960
-PIECE_S = 25  # the longest stretch of sound that the encoder hears at once
-PIECE_SAMPLES = PIECE_S * HEARD_HZ  # 400_000
-PIECE_PAD = 479  # zeros after each piece, so that the last hop is whole
-
-
 def exact_div(a: int, b: int) -> int:
     """a / b where nothing is left over; a remainder is our own mistake."""
     assert a % b == 0, f"{a} is no multiple of {b}"
     return a // b
+
+
+HEARD_HZ = 16_000  # what the model listens to
+SPOKEN_HZ = 24_000  # what the model speaks
+MEL_HOP = 160  # samples of heard sound in one log-mel frame
+MEL_HZ = exact_div(HEARD_HZ, MEL_HOP)  # 100
+CODE_HZ = 25  # speech codes a second
+FRAME_HZ = 50  # mel frames a second in the flow decoder
+FRAMES_PER_CODE = exact_div(FRAME_HZ, CODE_HZ)  # 2
+FRAME_HOP = exact_div(SPOKEN_HZ, FRAME_HZ)  # 480 samples of spoken sound in one mel frame
+SAMPLES_PER_CODE = FRAME_HOP * FRAMES_PER_CODE  # 960
+PIECE_S = 25  # the longest stretch of sound that the encoder hears at once
+PIECE_SAMPLES = PIECE_S * HEARD_HZ  # 400_000
+PIECE_PAD = 479  # zeros after each piece, so that the last hop is whole
 
 
 def mel_frames(num_samples: int) -> int:
