@@ -9,6 +9,7 @@ then, so that guidance has something to steer away from.
 
 import math
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ RUN = Path("runs/flow")
 FRAMES = 1500  # mel frames of a batch
 BLOCKS = (None, None, 25, 25, 10)
 DROP, PROMPTED = 0.2, 0.75
+NUM_VOICES = 400  # clips whose embedding is given as the voice
 
 
 def codes_of(name: str) -> dict[str, list[np.ndarray]]:
@@ -61,6 +63,46 @@ def fitted(codes: np.ndarray, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
     return codes.astype(np.int64), np.pad(mel, ((0, 2 * len(codes) - len(mel)), (0, 0)), mode="edge")
 
 
+Voices = Callable[[int], Tensor]  # speaker embeddings of a few hundred clips, by number
+Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+def batch_of_pairs(data: list[tuple[np.ndarray, Clip]], voice_of: Voices, rng: np.random.Generator) -> Batch:
+    """Codes, mels, lengths and prompt lengths (in codes) of pairs of utterances, and a voice for each."""
+    codes, mels, prompts, voices, total = [], [], [], [], 0
+    while total < FRAMES:
+        i, j = rng.integers(len(data)), rng.integers(len(data))
+        (a, x), (b, y) = fitted(*data[i]), fitted(*data[j])
+        codes.append(torch.from_numpy(np.concatenate([a, b])))
+        mels.append(torch.from_numpy(np.concatenate([x, y])))
+        prompts.append(len(a) if rng.random() < PROMPTED else 0)
+        voices.append(voice_of(int(rng.integers(NUM_VOICES))))
+        total += len(mels[-1])
+    lengths = torch.tensor([len(c) for c in codes])
+    pad = nn.utils.rnn.pad_sequence
+    return pad(codes, True), pad(mels, True).mT, lengths, torch.tensor(prompts), torch.stack(voices)
+
+
+def flow_losses(model: Flow, batch: Batch, block: int | None) -> dict[str, Tensor]:
+    """How far the velocity is from data - noise outside the prompts, and the codes' own guess from the mel."""
+    codes, mel, lengths, prompts, voices = batch
+    t = 1 - torch.cos(torch.rand(len(codes)) * math.pi / 2)
+    noise, at = torch.randn_like(mel), t[:, None, None]
+    real = time_mask(2 * lengths, mel.shape[-1])[:, None]
+    known = time_mask(2 * prompts, mel.shape[-1])[:, None]
+    kept = (torch.rand(len(codes)) > DROP).float()
+    mu = model.mu(codes, num_real=lengths, block=block, prompt_len=prompts)
+    spoken = model.speaker(voices) * kept[:, None]
+    cond = mel * known * kept[:, None, None]
+    noisy, told = (1 - at) * noise + at * mel, mu * kept[:, None, None]
+    v = model.velocity(noisy, t, told, spoken, cond, num_real=lengths, block=block, prompt_len=prompts)
+    learned = (real & ~known).expand_as(mel)
+    return {
+        "flow": F.mse_loss(v.float()[learned], (mel - noise)[learned]) / MEL_SPREAD**2,
+        "mu": 0.2 * (mu.float() - mel)[real.expand_as(mel)].abs().mean() / MEL_SPREAD,
+    }
+
+
 def main(minutes: float) -> None:
     one_thread()
     torch.manual_seed(8)
@@ -70,10 +112,10 @@ def main(minutes: float) -> None:
     speaker = SpeakerNet()
     speaker.load_state_dict({k: v for k, v in net["model"].items() if k != "classes"})
 
-    @lru_cache(400)
+    @lru_cache(NUM_VOICES)
     @torch.no_grad()
     def voice_of(i: int) -> Tensor:
-        clip = data[i % 400][1]
+        clip = data[i][1]
         with torch.autocast("cpu", enabled=False):
             heard = torch.from_numpy(features(clip, clip.row["rate"]).astype(np.float32))
             embedding: Tensor = speaker(heard[None])[0]
@@ -84,40 +126,11 @@ def main(minutes: float) -> None:
         nn.init.constant_(layer.bias, MEL_MEAN)
     print(len(data), "clips,", sum(p.numel() for p in model.parameters()), "parameters", flush=True)
 
-    def batch(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        codes, mels, prompts, voices, total = [], [], [], [], 0
-        while total < FRAMES:
-            i, j = rng.integers(len(data)), rng.integers(len(data))
-            (a, x), (b, y) = fitted(*data[i]), fitted(*data[j])
-            codes.append(torch.from_numpy(np.concatenate([a, b])))
-            mels.append(torch.from_numpy(np.concatenate([x, y])))
-            prompts.append(len(a) if rng.random() < PROMPTED else 0)
-            voices.append(voice_of(int(rng.integers(400))))
-            total += len(mels[-1])
-        lengths = torch.tensor([len(c) for c in codes])
-        pad = nn.utils.rnn.pad_sequence
-        return pad(codes, True), pad(mels, True).mT, lengths, torch.tensor(prompts), torch.stack(voices)
-
     def losses(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([8, step])
         torch.manual_seed(step)
-        codes, mel, lengths, prompts, voices = batch(rng)
-        block = BLOCKS[rng.integers(len(BLOCKS))]
-        t = 1 - torch.cos(torch.rand(len(codes)) * math.pi / 2)
-        noise, at = torch.randn_like(mel), t[:, None, None]
-        real = time_mask(2 * lengths, mel.shape[-1])[:, None]
-        known = time_mask(2 * prompts, mel.shape[-1])[:, None]
-        kept = (torch.rand(len(codes)) > DROP).float()
-        mu = model.mu(codes, num_real=lengths, block=block, prompt_len=prompts)
-        spoken = model.speaker(voices) * kept[:, None]
-        cond = mel * known * kept[:, None, None]
-        v = model.velocity((1 - at) * noise + at * mel, t, mu * kept[:, None, None], spoken, cond,
-                           num_real=lengths, block=block, prompt_len=prompts)  # fmt: skip
-        learned = (real & ~known).expand_as(mel)
-        return {
-            "flow": F.mse_loss(v.float()[learned], (mel - noise)[learned]) / MEL_SPREAD**2,
-            "mu": 0.2 * (mu.float() - mel)[real.expand_as(mel)].abs().mean() / MEL_SPREAD,
-        }
+        batch = batch_of_pairs(data, voice_of, rng)
+        return flow_losses(model, batch, BLOCKS[rng.integers(len(BLOCKS))])
 
     def evaluate() -> dict[str, float]:
         far = []
