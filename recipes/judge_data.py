@@ -72,12 +72,16 @@ class Corpus:
             epoch += 1
 
 
+LENGTHS = 64  # frames to whose multiples a batch is padded: kernels are made anew for each shape
+
+
 def make_batch(clips: list[Clip], rng: np.random.Generator) -> Batch:
     """Roughened features and characters, padded with zeros."""
     frames = [roughen(clip, rng) for clip in clips]
     chars = [torch.tensor(encode_text(clip.text)) for clip in clips]
+    longest = -(-max(map(len, frames)) // LENGTHS) * LENGTHS
     return Batch(
-        frames=torch.nn.utils.rnn.pad_sequence(frames, batch_first=True),
+        frames=torch.stack([F.pad(x, (0, 0, 0, longest - len(x))) for x in frames]),
         frames_len=torch.tensor([len(x) for x in frames]),
         chars=torch.nn.utils.rnn.pad_sequence(chars, batch_first=True),
         chars_len=torch.tensor([len(x) for x in chars]),

@@ -28,6 +28,7 @@ from antiphon.data.record import dialogue_from_json
 from antiphon.data.world import Dialogue, Turn
 from antiphon.metrics.interval import wilson
 from antiphon.metrics.wer import wer
+from antiphon.model.voice import VoicePrompt
 from antiphon.rates import HEARD_HZ, SPOKEN_HZ
 from antiphon.runtime.events import AudioOut, End, Event
 from antiphon.runtime.model import Model
@@ -127,15 +128,11 @@ def speech(model: Model, limit: int | None) -> dict[str, Any]:
 
     judges = {"ctc": CtcJudge.load(Path(JudgeRun.folder) / "judge.safetensors"), "pocketsphinx": PocketsphinxJudge()}
     texts, waves = [], {"engine": list[np.ndarray](), "nano": list[np.ndarray](), "codes": list[np.ndarray]()}
-    for index in shards("target_dev"):
-        sound = np.load(index.with_suffix(".npy"), mmap_mode="r")
-        rows, wanted = rows_of(index), limit or 200
-        for row in [rows[i * len(rows) // wanted] for i in range(min(wanted, len(rows)))]:  # of every kind, evenly
-            texts.append(row["text"])
-            clip = sound[row["offset"] : row["offset"] + row["length"]].astype(np.float32) / 32768
-            waves["engine"].append(clip)
-            waves["nano"].append(spoken(model.speak(row["text"]))[0])
-            waves["codes"].append(resynthesised(model, clip))
+    for text, clip in held_out(limit or 200):
+        texts.append(text)
+        waves["engine"].append(clip)
+        waves["nano"].append(spoken(model.speak(text))[0])
+        waves["codes"].append(rendered(model, prepared(model, clip).codes))
     out: dict[str, Any] = {"n": len(texts)}
     for judge_name, judge in judges.items():
         for speaker, sounds in waves.items():
@@ -146,13 +143,24 @@ def speech(model: Model, limit: int | None) -> dict[str, Any]:
     return out
 
 
-def resynthesised(model: Model, clip: np.ndarray) -> np.ndarray:
-    """The engine's own sound through nano's codes and back: what the codec alone loses."""
-    voice = model.voice
-    assert voice is not None
-    prompt = voice.prepare(Audio(torch.from_numpy(clip)[None], SPOKEN_HZ))
-    own = voice.prepare(model.default_voice())
-    wave, _ = voice(prompt.codes, voice.open(own))
+def held_out(wanted: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Held-out texts of every kind, evenly, as the engine says them: float32 at 24 kHz."""
+    for index in shards("target_dev"):
+        sound, rows = np.load(index.with_suffix(".npy"), mmap_mode="r"), rows_of(index)
+        for row in [rows[i * len(rows) // wanted] for i in range(min(wanted, len(rows)))]:
+            yield row["text"], sound[row["offset"] : row["offset"] + row["length"]].astype(np.float32) / 32768
+
+
+def prepared(model: Model, clip: np.ndarray) -> VoicePrompt:
+    """The codes of a clip, among the rest of what makes a voice of it."""
+    assert model.voice is not None
+    return model.voice.prepare(Audio(torch.from_numpy(clip)[None], SPOKEN_HZ))
+
+
+def rendered(model: Model, codes: torch.Tensor) -> np.ndarray:
+    """Codes as sound, in nano's own voice: with an engine's codes, what the codec alone loses."""
+    assert model.voice is not None
+    wave, _ = model.voice(codes, model.voice.open(model.voice.prepare(model.default_voice())))
     return wave[0].numpy()
 
 
@@ -162,7 +170,20 @@ def controls(model: Model, limit: int | None) -> dict[str, Any]:
     right = []
     for (dialogue, _), (_, sounds) in zip(held, held[7:] + held[:7], strict=True):
         right.append(world.right_answer(dialogue.turns[-1], last_reply(model, dialogue, sounds, aloud=False).text))
-    return {"right with another question's sound": share(right)}
+    return {"right with another question's sound": share(right), "shuffled codes by ctc": shuffled(model, limit)}
+
+
+def shuffled(model: Model, limit: int | None) -> dict[str, Any]:
+    """The sound follows the codes: the engine's own, in another order, must not be understood (word error rate)."""
+    from recipes.judge import CtcJudge, JudgeRun
+
+    judge, texts, heard = CtcJudge.load(Path(JudgeRun.folder) / "judge.safetensors"), [], []
+    for text, clip in held_out(min(limit or 40, 40)):
+        prompt = prepared(model, clip)
+        order = torch.from_numpy(np.random.default_rng(len(texts)).permutation(prompt.codes.shape[-1]))
+        texts.append(text)
+        heard.append(judge.transcribe(rendered(model, prompt.codes[..., order]), SPOKEN_HZ))
+    return wer(texts, heard).to_json()
 
 
 PARTS = {"answers": answers, "say": say, "speech": speech, "controls": controls}

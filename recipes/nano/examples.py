@@ -52,6 +52,7 @@ class Example:
     """Ids with the loss at each position (of predicting that very id), the sounds, and where two heads should look."""
 
     task: str
+    about: str = ""  # what kind of dialogue it is
     ids: list[int] = field(default_factory=list)
     kind: list[int] = field(default_factory=list)
     guide: list[tuple[int, int, int]] = field(
@@ -185,15 +186,15 @@ def word_spans(
     return spans
 
 
-def pseudo(ids: Sequence[int], rng: Random, words: Sequence[int]) -> Sound:
-    """The path that sound takes through a reader of tokens: blanks (-1), repeats, and one token in ten misread."""
+def pseudo(ids: Sequence[int], rng: Random, words: Sequence[int], misread: float = 0.10) -> Sound:
+    """The path that sound takes through a reader of tokens: blanks (-1), repeats, some tokens misread or lost."""
     path, places = [-1] * rng.randint(1, 5), []
     for token in ids:
         chance = rng.random()
-        if chance < 0.02:
+        if chance < misread / 5:
             places.append(())
             continue
-        token = rng.choice(words) if chance < 0.10 else token
+        token = rng.choice(words) if chance < misread else token
         times = rng.choice((1, 1, 1, 2))
         places.append(tuple(range(len(path), len(path) + times)))
         path += [token] * times + [-1] * rng.choice((1, 2, 2, 3, 3, 4, 5))

@@ -29,7 +29,7 @@ from recipes.nano.speaker import SpeakerNet, features
 from recipes.nano.tokenizer import MEL_MEAN, MEL_SPREAD
 
 RUN = Path("runs/flow")
-FRAMES = 1500  # mel frames of a batch
+PAIRS, NEAR, STRIDE = 6, 200, 20  # pairs of a batch, how far apart in length, codes to whose multiples they are padded
 BLOCKS = (None, None, 25, 25, 10)
 DROP, PROMPTED = 0.2, 0.75
 NUM_VOICES = 400  # clips whose embedding is given as the voice
@@ -68,19 +68,24 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def batch_of_pairs(data: list[tuple[np.ndarray, Clip]], voice_of: Voices, rng: np.random.Generator) -> Batch:
-    """Codes, mels, lengths and prompt lengths (in codes) of pairs of utterances, and a voice for each."""
-    codes, mels, prompts, voices, total = [], [], [], [], 0
-    while total < FRAMES:
-        i, j = rng.integers(len(data)), rng.integers(len(data))
+    """Codes, mels, lengths and prompt lengths (in codes) of pairs of utterances, and a voice for each.
+
+    The data are sorted by length: pairs of a batch are alike in it, and are padded to few lengths in all.
+    """
+    codes, mels, prompts, voices = [], [], [], []
+    first, second = rng.integers(len(data), size=2)
+    for _ in range(PAIRS):
+        i, j = (int(np.clip(k + rng.integers(-NEAR, NEAR), 0, len(data) - 1)) for k in (first, second))
         (a, x), (b, y) = fitted(*data[i]), fitted(*data[j])
         codes.append(torch.from_numpy(np.concatenate([a, b])))
         mels.append(torch.from_numpy(np.concatenate([x, y])))
         prompts.append(len(a) if rng.random() < PROMPTED else 0)
         voices.append(voice_of(int(rng.integers(NUM_VOICES))))
-        total += len(mels[-1])
     lengths = torch.tensor([len(c) for c in codes])
-    pad = nn.utils.rnn.pad_sequence
-    return pad(codes, True), pad(mels, True).mT, lengths, torch.tensor(prompts), torch.stack(voices)
+    long = -(-int(lengths.max()) // STRIDE) * STRIDE
+    padded = torch.stack([F.pad(c, (0, long - len(c))) for c in codes])
+    mel = torch.stack([F.pad(m, (0, 0, 0, 2 * long - len(m))) for m in mels]).mT
+    return padded, mel, lengths, torch.tensor(prompts), torch.stack(voices)
 
 
 def flow_losses(model: Flow, batch: Batch, block: int | None) -> dict[str, Tensor]:
@@ -106,7 +111,7 @@ def flow_losses(model: Flow, batch: Batch, block: int | None) -> dict[str, Tenso
 def main(minutes: float) -> None:
     one_thread()
     torch.manual_seed(8)
-    data = pairs("target")
+    data = sorted(pairs("target"), key=lambda pair: len(pair[0]))
     dev = pairs("target_dev")[:24]
     net: Any = latest(SPEAKER_RUN)
     speaker = SpeakerNet()
@@ -115,7 +120,7 @@ def main(minutes: float) -> None:
     @lru_cache(NUM_VOICES)
     @torch.no_grad()
     def voice_of(i: int) -> Tensor:
-        clip = data[i][1]
+        clip = data[i * len(data) // NUM_VOICES][1]
         with torch.autocast("cpu", enabled=False):
             heard = torch.from_numpy(features(clip, clip.row["rate"]).astype(np.float32))
             embedding: Tensor = speaker(heard[None])[0]
@@ -134,7 +139,7 @@ def main(minutes: float) -> None:
 
     def evaluate() -> dict[str, float]:
         far = []
-        prompt, shown = fitted(*data[0])
+        prompt, shown = fitted(*data[len(data) // 2])
         for codes, clip in dev:
             ids, mel = fitted(codes, clip)
             made = model.whole(torch.from_numpy(ids)[None], torch.from_numpy(prompt)[None],

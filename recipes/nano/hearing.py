@@ -33,6 +33,7 @@ from recipes.nano.tokenizer import batch_of, pad, phone_labels
 
 TOP = 2.0  # 8 decades on the scale of the log-mel
 PLAIN = 1000  # steps without augmentation, until the ears have found their feet
+STRIDE, TOGETHER = 96, 6  # frames to which pieces are padded, pieces that are encoded in one batch
 SHARPNESS = 20.0  # of the cosine in the adaptor's CTC
 
 
@@ -59,7 +60,8 @@ def padded(mels: list[np.ndarray], augment: Random | None) -> tuple[Tensor, Tens
     """A batch of pieces, padded with 0.0, and their frames."""
     pieces = [piece_of(m, augment) for m in mels]
     lengths = torch.tensor([p.shape[1] for p in pieces])
-    return nn.utils.rnn.pad_sequence([p.T for p in pieces], batch_first=True).mT, lengths
+    longest = -(-int(lengths.max()) // STRIDE) * STRIDE  # few shapes: kernels are made for each new one
+    return torch.stack([F.pad(p, (0, longest - p.shape[1])) for p in pieces]), lengths
 
 
 def hear(lm: SpeechLM, mels: list[np.ndarray], augment: Random | None = None) -> list[Tensor]:
@@ -68,7 +70,13 @@ def hear(lm: SpeechLM, mels: list[np.ndarray], augment: Random | None = None) ->
         return []
     if augment is None:
         return [lm.hear(piece_of(m)[None]) for m in mels]
-    return lm.hear_batch(*padded(mels, augment))
+    order = sorted(range(len(mels)), key=lambda i: len(mels[i]))
+    rows: dict[int, Tensor] = {}
+    for start in range(0, len(order), TOGETHER):
+        some = order[start : start + TOGETHER]
+        filled = [mels[i] for i in some] + [mels[some[0]]] * (TOGETHER - len(some))
+        rows.update(zip(some, lm.hear_batch(*padded(filled, augment)), strict=False))
+    return [rows[i] for i in range(len(mels))]
 
 
 class Ears(nn.Module):

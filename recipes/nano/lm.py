@@ -5,6 +5,7 @@ stretches: up to MINUTES, the rate falling until HORIZON.
 
     python -m recipes.nano.lm copy MINUTES HORIZON     runs/lm
     python -m recipes.nano.lm speak MINUTES HORIZON    runs/lm
+    python -m recipes.nano.lm think MINUTES            runs/think, words alone: facts, sums and memory
     python -m recipes.nano.lm joint MINUTES            runs/joint, from runs/lm and runs/adaptor
 """
 
@@ -29,7 +30,7 @@ from recipes.nano import sizes
 from recipes.nano.examples import CODE, PAD, TEXT, Builder, Example, load_tokenizer
 from recipes.nano.hearing import SHARPNESS, ctc, hear, restore
 from recipes.nano.loop import latest, one_thread, train
-from recipes.nano.tasks import Tasks
+from recipes.nano.tasks import Tasks, bucket
 
 GUIDE_LAYER, GUIDE_HEAD, COPY_HEAD = 2, 0, 3  # the heads read different keys: two query heads share one
 CODE_NOISE = 0.10
@@ -105,7 +106,7 @@ class Trainee(nn.Module):
 
 def collate(examples: list[Example], layout: TokenLayout, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Right-padded ids, kinds of loss, and the ids as input, where one speech code in ten is another one."""
-    length = max(len(e.ids) for e in examples)
+    length = bucket(max(len(e.ids) for e in examples))
     ids = np.full((len(examples), length), layout.pad)
     kind = np.zeros_like(ids)
     for i, e in enumerate(examples):
@@ -203,15 +204,25 @@ class Evaluation:
     def run(self) -> dict[str, float]:
         out: dict[str, float] = {}
         speak, said = self.tasks.dev_speak()
+        if not speak:
+            return self._written()
         made = greedy(self.model.lm, self.prompts(speak), self.layout.eot, 260)
         texts, codes = self._split(made)
         ends = [len(m) for m in made]
         out["speak_wer"] = wer(said, [self.read_codes(c) for c in codes]).rate
         out["ended"] = sum(n < 260 for n in ends) / len(ends)
+        return {k: round(float(v), 4) for k, v in out.items()} | self._written()
+
+    def _written(self) -> dict[str, float]:
+        """Answers and transcripts, in writing."""
+        out: dict[str, float] = {}
         for name, examples, turns in self.tasks.dev_answers():
             replies = greedy(self.model.lm, self.prompts(examples), self.layout.eot, 40)
             heard = [self.builder.tokenizer.decode(r) for r in replies]
-            out[name] = sum(world.right_answer(t, h) for t, h in zip(turns, heard, strict=True)) / len(turns)
+            right = [world.right_answer(t, h) for t, h in zip(turns, heard, strict=True)]
+            out[name] = sum(right) / len(right)
+            sums = [r for e, r in zip(examples, right, strict=True) if e.about == "arithmetic"]
+            out[f"{name}_sums"] = sum(sums) / max(1, len(sums))
         for name, examples, texts in self.tasks.dev_hear():
             replies = greedy(self.model.lm, self.prompts(examples), self.layout.eot, 60)
             out[name] = wer(texts, [self.builder.tokenizer.decode(r) for r in replies]).rate
@@ -232,11 +243,11 @@ def main(stage: str, minutes: float, horizon: float) -> None:
     tokenizer = load_tokenizer()
     tasks = Tasks(Builder(tokenizer), stage)
     model = Trainee(tokenizer.layout().vocab_size)
-    folder = Path("runs/joint" if stage == "joint" else "runs/lm")
+    folder = Path({"joint": "runs/joint", "think": "runs/think"}.get(stage, "runs/lm"))
     if stage == "joint":
         model.load_state_dict(latest(Path("runs/lm"))["model"])  # type: ignore[index]
         restore(model.lm)
-    evaluation = Evaluation(model, tasks, code_reader())
+    evaluation = Evaluation(model, tasks, code_reader() if tasks.voice else str)
 
     def losses(step: int) -> dict[str, Tensor]:
         torch.manual_seed(step)
@@ -244,6 +255,8 @@ def main(stage: str, minutes: float, horizon: float) -> None:
 
     hearing = [p for n, p in model.named_parameters() if n.startswith(("lm.encoder", "lm.adapter"))]
     names = {id(p) for p in hearing}
+    if stage == "think":  # the ears point at these vectors
+        names |= {id(model.lm.model.embed_tokens.weight), id(model.blank)}
     rest = [p for p in model.parameters() if id(p) not in names]
     lr = 8e-4 if stage == "joint" else 1.5e-3
     groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]

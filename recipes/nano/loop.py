@@ -21,7 +21,7 @@ PATIENCE = 20  # steps in a row whose gradient is not finite, before the run giv
 
 
 def one_thread() -> None:
-    """Two threads beside a busy core are many times slower than one."""
+    """Two threads beside a busy core are many times slower than one; kernels of all shapes met are kept."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
@@ -61,7 +61,7 @@ def train(
     """
     one_thread()
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=lr, betas=betas, weight_decay=decay)
+    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=True)
     for group in optimizer.param_groups:
         group["peak"] = group["lr"]
     step, spent = resume(folder, model, optimizer)
@@ -100,7 +100,8 @@ def resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> 
     if held is None:
         return 0, 0.0
     model.load_state_dict(held["model"])
-    optimizer.load_state_dict(held["optimizer"])
+    if "optimizer" in held:  # weights alone begin a new run
+        optimizer.load_state_dict(held["optimizer"])
     print(f"resumed at step {held['step']}, {held['spent']:.1f} CPU-min", flush=True)
     return held["step"], held["spent"]
 

@@ -17,10 +17,11 @@ from antiphon.data.families import SAY
 from antiphon.data.record import dialogue_from_json
 from antiphon.data.world import Dialogue, Turn
 from antiphon.rates import MEL_HZ, PIECE_S
-from recipes.corpus_nano import target_strings
+from recipes.corpus_nano import target_strings, target_texts
 from recipes.nano.examples import (
     CHAT,
     SPEAK,
+    TEXT,
     TRANSCRIBE,
     Builder,
     Example,
@@ -34,10 +35,21 @@ from recipes.nano.features import clips
 
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
-MIX_REAL = {"speak": 0.14, "talk": 0.26, "answer": 0.34, "hear": 0.26}
+MIX_THINK = {"answer": 0.45, "sum": 0.20, "sums": 0.15, "hear": 0.20}  # words alone: facts, memory, sums
+MIX_REAL = {"speak": 0.14, "talk": 0.24, "answer": 0.28, "sum": 0.08, "sums": 0.02, "hear": 0.24}
 REAL = 0.6  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
-BATCH_TOKENS, LONGEST = 1300, 520
+BATCH_TOKENS, LONGEST, STRIDE, PAGE = 1600, 544, 32, 500
+
+
+def bucket(length: int) -> int:
+    """The length that a batch of examples up to this long is padded to."""
+    return -(-length // STRIDE) * STRIDE
+
+
+def batch_size(length: int) -> int:
+    """How many examples a batch holds whose longest has this length."""
+    return max(1, BATCH_TOKENS // bucket(length))
 
 
 class Tasks:
@@ -45,9 +57,10 @@ class Tasks:
 
     def __init__(self, builder: Builder, stage: str) -> None:
         self.builder, self.real = builder, stage == "joint"
-        real, self.mix = self.real, {"copy": MIX_COPY, "speak": MIX, "joint": MIX_REAL}[stage]
+        mixes = {"copy": MIX_COPY, "speak": MIX, "think": MIX_THINK, "joint": MIX_REAL}
+        real, self.mix = self.real, mixes[stage]
         self.voice = spoken_by_text()
-        self.texts = sorted(self.voice)
+        self.texts = sorted(self.voice) or sorted(target_texts()[0])
         self.words = [t for w in world.vocabulary() for t in builder.encode(" " + w)]
         self.sayings = [t for t in target_strings() if t in self.voice]
         self.heard = [c for c in clips("heard")] if real else []
@@ -59,9 +72,11 @@ class Tasks:
 
     def batch(self, step: int) -> list[Example]:
         """The examples of one step."""
-        return self.pool(step // POOL)[step % POOL]
+        batches = self.pool(step // POOL)
+        return batches[step % POOL % len(batches)]
 
     def _pool(self, number: int) -> list[list[Example]]:
+        """Batches of few shapes: a matrix product of a new shape costs ten times as much as one seen before."""
         rng, mix = Random(f"pool {number} {self.real}"), self.mix
         drawn, total = [], 0
         while total < POOL * BATCH_TOKENS:
@@ -69,16 +84,15 @@ class Tasks:
             example = getattr(self, task)(rng)
             if len(example.ids) <= LONGEST:
                 drawn.append(example)
-                total += len(example.ids)
-        drawn.sort(key=lambda e: len(e.ids))
-        bounds, size = [0], 0
-        for i, example in enumerate(drawn):
-            size += len(example.ids)
-            if size >= total * len(bounds) / POOL:
-                bounds.append(i + 1)
-        batches = [drawn[a:b] for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
-        while len(batches) < POOL:
-            batches.append(batches[-1])
+                total += bucket(len(example.ids))
+        drawn.sort(key=lambda e: len(e.ids), reverse=True)
+        batches = []
+        while drawn:
+            count = batch_size(len(drawn[0].ids))
+            batches.append(drawn[:count])
+            drawn = drawn[count:]
+        if len(batches[-1]) < batch_size(len(batches[-1][0].ids)):  # the shortest few make no whole batch
+            batches.pop()
         rng.shuffle(batches)
         return batches
 
@@ -133,6 +147,21 @@ class Tasks:
             dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, False
         )
 
+    def sum(self, rng: Random) -> Example:
+        """Add or subtract, in writing: short and cheap, and the pairs are many."""
+        dialogue = world.sample(rng, "arithmetic")
+        clean = [[pseudo(self.builder.encode(t.user), rng, self.words, 0.0)] for t in dialogue.turns]
+        return self.conversation(dialogue, clean, False, False)
+
+    def sums(self, rng: Random) -> Example:
+        """A page of sums, of which only the results are learned: the densest way to learn to carry."""
+        example, encode = Example(task="sums"), self.builder.encode
+        example.add([self.builder.layout.bot, *encode("assistant\n")])
+        while len(example.ids) < PAGE:
+            head, result = world.sample(rng, "arithmetic").turns[0].reply.rsplit(" is ", 1)
+            example.add(encode(f" {head} is")).add(encode(f" {result}"), TEXT)
+        return example
+
     def heard_turns(self, dialogue: Dialogue, mels: list[np.ndarray], rng: Random) -> list[list[Sound]]:
         """The pieces of each user turn."""
         return [pieces(m, rng, t.user) for m, t in zip(mels, dialogue.turns, strict=True)]
@@ -156,7 +185,7 @@ class Tasks:
 
     def conversation(self, dialogue: Dialogue, heard: list[list[Sound]], schema: bool, aloud: bool) -> Example:
         """A whole conversation; every reply is learned."""
-        example, builder = Example(task="talk" if aloud else "answer"), self.builder
+        example, builder = Example(task="talk" if aloud else "answer", about=dialogue.task), self.builder
         builder.message(example, "system", CHAT)
         if schema or any(t.tool_call for t in dialogue.turns):
             builder.message(example, "tool_json_schemas", builder.schema)

@@ -1,6 +1,6 @@
 """Train nano's speech tokenizer: supervised FSQ codes at 25 Hz.
 
-    python -m recipes.nano.tokenizer train | codes target target_dev
+    python -m recipes.nano.tokenizer train MINUTES | read MINUTES | codes target target_dev
 
 The codes must say what is spoken, so a throw-away decoder reads phones (framewise, from the engine's own alignment),
 characters (CTC) and the spoken mel back from them. A batch norm before the FSQ keeps every level in use; it is folded
@@ -135,7 +135,8 @@ def read_chars(scores: Tensor) -> str:
     return "".join(CHARS[i - 1] for i in best if i)
 
 
-def main_train(minutes: float) -> None:
+def main_train(minutes: float, reader_only: bool = False) -> None:
+    """Train all of it, or a new reader of codes that stay as they are."""
     one_thread()
     torch.manual_seed(1)
     data, dev = load("target"), load("target_dev")[::5]
@@ -152,6 +153,9 @@ def main_train(minutes: float) -> None:
         rng = np.random.default_rng([1, step])
         chosen = batch_of(data, rng, 3000)
         mel, lengths = inputs(chosen)
+        if reader_only:
+            model.tokenizer.eval()
+            model.norm.eval()
         mel = mel + torch.from_numpy(rng.uniform(-0.1, 0.1, (len(chosen), 1, 1)).astype(np.float32))
         phone, spoken, char, _, num_codes = model(mel, lengths)
         assert all(c.frames is not None for c in chosen)
@@ -189,7 +193,8 @@ def main_train(minutes: float) -> None:
             "perplexity": round(float(torch.exp(-(share * share.log()).sum())), 1),
         }
 
-    train(RUN, model, losses, minutes=minutes, lr=1.5e-3, evaluate=evaluate, evaluate_every=2.5)
+    groups = [{"params": list(model.reader.parameters())}] if reader_only else None
+    train(RUN, model, losses, minutes=minutes, lr=1.5e-3, groups=groups, evaluate=evaluate, evaluate_every=2.5)
 
 
 def trained() -> SpeechTokenizer:
@@ -238,7 +243,7 @@ def main_codes(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        main_train(float(sys.argv[2]) if len(sys.argv) > 2 else 8.0)
+    if sys.argv[1] in ("train", "read"):
+        main_train(float(sys.argv[2]) if len(sys.argv) > 2 else 8.0, sys.argv[1] == "read")
     else:
         main_codes(sys.argv[2:])

@@ -4,12 +4,13 @@ Nothing is allocated before names and shapes agree; then each tensor is read, ca
 peak is the model itself plus one tensor. Missing, extra and misshapen tensors are one error that names them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from tqdm import tqdm
 
 from antiphon.errors import WeightsError
 from antiphon.weights.tensors import Store
@@ -24,6 +25,7 @@ DRAWS = (
     "xavier_normal_",
     "xavier_uniform_",
 )
+PATIENCE_S = 1.0  # a load that takes longer shows a bar
 SHOWN = 3  # names given per kind of disagreement
 
 
@@ -74,6 +76,11 @@ def _several(names: list[str], how: str) -> str:
     return f"{len(names)} {how} ({', '.join(names[:SHOWN])}{more})" if names else ""
 
 
+def _shown(names: Iterable[str], what: str) -> Iterable[str]:
+    """The names again, with a bar on a terminal's standard error once they take over a second."""
+    return tqdm(names, desc=f"loading the {what}", unit=" tensors", delay=PATIENCE_S, leave=False, disable=None)
+
+
 def build(
     make: Callable[[], M],
     store: Store,
@@ -92,7 +99,7 @@ def build(
         wanted = dtype if tensor.is_floating_point() else None
         return tensor.to(device=device, dtype=wanted).contiguous()
 
-    module.load_state_dict({name: fetch(name) for name in expected}, strict=True, assign=True)
+    module.load_state_dict({name: fetch(name) for name in _shown(expected, what)}, strict=True, assign=True)
     unset = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     assert not unset, f"{what} computes {unset[:SHOWN]} at construction; such values must be computed when used"
     return module.eval()
