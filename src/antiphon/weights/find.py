@@ -11,6 +11,7 @@ instead of Hugging Face, through its own package.
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +78,12 @@ def _fetch(repository: str, revision: str | None, asked: str) -> Path:
     if hub != "huggingface":
         raise WeightsError(f"ANTIPHON_HUB is {hub!r}; it is either huggingface or modelscope.")
     from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
+    quiet = not sys.stderr.isatty() and not are_progress_bars_disabled()
+    if quiet:  # bars are for terminals
+        disable_progress_bars()
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=WANTED))
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
@@ -87,6 +92,9 @@ def _fetch(repository: str, revision: str | None, asked: str) -> Path:
         ) from error
     except Exception as error:  # every transport brings errors of its own; offline is one of many
         raise _unreachable(asked, repository, constants.HF_HUB_CACHE, constants.ENDPOINT, error) from error
+    finally:
+        if quiet:
+            enable_progress_bars()
 
 
 def _from_modelscope(repository: str, revision: str | None, asked: str) -> Path:
