@@ -2,6 +2,7 @@
 
     python -m recipes.nano.hearing encoder MINUTES     runs/hearing
     python -m recipes.nano.hearing adaptor MINUTES     runs/adaptor, from runs/hearing and runs/lm
+    python -m recipes.nano.hearing both MINUTES        runs/ears, from runs/joint: more of both, beside a trained LM
 
 The encoder learns by CTC over all voices and, so that it finds its feet, framewise by the phones of aligned speech (CTC
 alone, over characters, stood still for minutes). The adaptor's CTC makes sound look like the pseudo-sound that the
@@ -11,6 +12,8 @@ language model has learnt to read.
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,11 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from antiphon.data.record import dialogue_from_json
 from antiphon.metrics.wer import wer
 from antiphon.model.adaptor import Adaptor
 from antiphon.model.encoder import MASKED, AudioEncoder
 from antiphon.model.speech_lm import SpeechLM
-from antiphon.rates import MEL_HOP, PIECE_PAD
+from antiphon.rates import MEL_HOP, MEL_HZ, PIECE_PAD
 from recipes.nano import sizes
 from recipes.nano.examples import load_tokenizer
 from recipes.nano.features import Clip, clips
@@ -188,6 +192,100 @@ def main_encoder(minutes: float) -> None:
     train(Path("runs/hearing"), model, losses, minutes=minutes, lr=1.5e-3, evaluate=evaluate, evaluate_every=4)
 
 
+class BothTrainee(AdaptorTrainee):
+    """Encoder and adaptor at once: phones at 50 Hz, tokens at 12.5 Hz."""
+
+    def __init__(self, lm_state: dict[str, Tensor], num_phones: int) -> None:
+        super().__init__(lm_state)
+        self.phone = nn.Linear(sizes.ENCODER.width, num_phones)
+
+    def phones(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Phone scores at 50 Hz, how many are real, and what the blocks made."""
+        x, steps = self.encoder.embed(mel), (lengths + 1) // 2
+        bias = (torch.arange(x.shape[1])[None] >= steps[:, None] - 1).to(x.dtype)[:, None, None] * MASKED  # no padding
+        for block in self.encoder.blocks:
+            x = block(x, bias)
+        return self.phone(F.layer_norm(x, x.shape[-1:])), steps, x
+
+    def both(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Phone scores and their number, class scores, rows and their number, from one pass of the encoder."""
+        phones, steps, x = self.phones(mel, lengths)
+        rows = self.adapter(self.encoder.after_norm(F.avg_pool1d(x.mT, 2).mT))
+        scores = SHARPNESS * F.normalize(rows.float(), dim=-1) @ F.normalize(self.classes, dim=-1).T  # type: ignore[arg-type]
+        return phones, steps, scores, rows, ((lengths - 1).clamp(min=0) // 4 + 1) // 2
+
+
+@dataclass(frozen=True)
+class Said:
+    """A recording and its words."""
+
+    row: dict[str, Any]
+    mel: np.ndarray
+
+
+def turns_said() -> Iterator[Said]:
+    """Each user turn of the training dialogues, when it says something."""
+    for clip in clips("dialogue"):
+        rate = clip.row["rate"]
+        for turn, (a, b) in zip(dialogue_from_json(clip.row["dialogue"]).turns, clip.row["spans"], strict=True):
+            if turn.user:
+                yield Said({"text": turn.user}, clip.mel[round(a * MEL_HZ / rate) : round(b * MEL_HZ / rate)])
+
+
+def main_both(minutes: float) -> None:
+    """More hearing for a language model that stands: its ears go on from runs/joint, towards its own embeddings."""
+    one_thread()
+    torch.manual_seed(2)
+    tokenizer, aligned, dev = load_tokenizer(), load("target"), dev_sets()
+    names = {p: i for i, p in enumerate(sorted({"pau"} | {p[0] for c in aligned for p in c.row["phones"]}))}
+    spoken, silence = pronunciations(aligned), names["pau"]
+    held: Any = latest(Path("runs/joint"))
+    model = BothTrainee(held["model"], len(names))
+    for part, module in (("encoder", model.encoder), ("adapter", model.adapter)):
+        start = f"lm.{part}."
+        module.load_state_dict({k.removeprefix(start): v for k, v in held["model"].items() if k.startswith(start)})
+
+    def words(text: str) -> list[str]:
+        return re.findall(r"[a-z']+", text.lower())
+
+    data: list[Any] = [c for c in (*load("heard"), *turns_said()) if all(w in spoken for w in words(c.row["text"]))]
+    data.sort(key=lambda c: len(c.mel))
+    usual = model.classes[1:].norm(dim=-1).median()  # type: ignore[index]
+    print(len(data), "clips", sum(len(c.mel) for c in data) / 360000, "h; rows of norm", usual.item(), flush=True)
+
+    def losses(step: int) -> dict[str, Tensor]:
+        torch.manual_seed(step)
+        rng, augment = np.random.default_rng([12, step]), Random(step) if step % 3 else None
+        chosen = batch_of(data, rng, 3200)
+        phones, steps, scores, rows, counts = model.both(*padded([c.mel for c in chosen], augment))
+        texts = [c.row["text"] for c in chosen]
+        parts = {
+            "phones": ctc(phones, steps, [[names[p] for w in words(t) for p in spoken[w]] for t in texts], silence),
+            "tokens": ctc(scores, counts, [[1 + i for i in tokenizer.encode(t)] for t in texts]),
+            "norm": 0.05 * (rows.float().norm(dim=-1) - usual).square().mean(),
+        }
+        if step % 2 == 0:
+            chosen = batch_of(aligned, rng, 800)
+            seen, _, _ = model.phones(*padded([c.mel for c in chosen], augment))
+            labels = pad([phone_labels(c, names, len(c.mel) // 2) for c in chosen], -100)
+            seen = seen[:, : labels.shape[1]].float().flatten(0, 1)
+            parts["frames"] = 0.5 * F.cross_entropy(seen, labels[:, : len(seen) // len(chosen)].flatten())
+        return parts
+
+    def evaluate() -> dict[str, float]:
+        out = {}
+        for name, clips_of in dev.items():
+            read = []
+            for clip in clips_of:
+                _, _, scores, _, counts = model.both(*padded([clip.mel], None))
+                best = torch.unique_consecutive(scores[0, : int(counts)].argmax(-1)).tolist()
+                read.append(tokenizer.decode([i - 1 for i in best if i]))
+            out[name] = round(wer([c.row["text"] for c in clips_of], read).rate, 4)
+        return out
+
+    train(Path("runs/ears"), model, losses, minutes=minutes, lr=1.2e-3, evaluate=evaluate, evaluate_every=4)
+
+
 def main_adaptor(minutes: float) -> None:
     one_thread()
     torch.manual_seed(3)
@@ -228,4 +326,4 @@ def main_adaptor(minutes: float) -> None:
 
 
 if __name__ == "__main__":
-    (main_encoder if sys.argv[1] == "encoder" else main_adaptor)(float(sys.argv[2]))
+    {"encoder": main_encoder, "adaptor": main_adaptor, "both": main_both}[sys.argv[1]](float(sys.argv[2]))

@@ -244,7 +244,7 @@ def main(stage: str, minutes: float, horizon: float) -> None:
     tasks = Tasks(Builder(tokenizer), stage)
     model = Trainee(tokenizer.layout().vocab_size)
     folder = Path({"joint": "runs/joint", "think": "runs/think"}.get(stage, "runs/lm"))
-    if stage == "joint":
+    if stage == "joint" and latest(folder) is None:
         model.load_state_dict(latest(Path("runs/lm"))["model"])  # type: ignore[index]
         restore(model.lm)
     evaluation = Evaluation(model, tasks, code_reader() if tasks.voice else str)
