@@ -42,7 +42,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train]"
 	touch $(VENV)/.installed $@
 
 clean:

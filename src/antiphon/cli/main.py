@@ -14,12 +14,13 @@ from antiphon.cli.convert import convert
 from antiphon.cli.doctor import doctor
 from antiphon.cli.speak import speak
 from antiphon.cli.talk import talk
+from antiphon.cli.train import train
 from antiphon.cli.transcribe import transcribe
 from antiphon.cli.translate import translate
 from antiphon.cli.verify import verify
 from antiphon.errors import AntiphonError
 
-COMMANDS = (talk, transcribe, speak, translate, caption, analyse, verify, convert, bench, doctor)
+COMMANDS = (talk, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor)
 
 app = typer.Typer(
     name="antiphon",

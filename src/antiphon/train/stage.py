@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ Losses = dict[str, Tensor]  # float32 scalars: each loss summed over its targets
 Batch = Any  # what a stage makes of items; only the stage looks inside
 
 
+@runtime_checkable
 class Item(Protocol):
     """A description of one example, cheap to make; the example itself is loaded by `Stage.batch`."""
 
