@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from antiphon.config import DecoderConfig
-from antiphon.nn.attention import KVState, attend, causal_mask, init_kv
+from antiphon.nn.attention import KVState, attend, causal_mask, document_mask, init_kv
 from antiphon.nn.mlp import GatedMLP
 from antiphon.nn.norm import RMSNorm
 from antiphon.nn.rope import rotate, rotation
@@ -97,15 +97,21 @@ class Decoder(nn.Module):
         *,
         count: Int[Tensor, " b"] | None = None,
         mask: Bool[Tensor, "b t"] | None = None,
+        document: Int[Tensor, "b t"] | None = None,
     ) -> tuple[Float[Tensor, "b t d"], KVState | None]:
         """Run `t` positions after those in `state`.
 
         `count` says how many of the t are real in each row of a ragged batch (the rest trail, and are forgotten; a row
         of 0 is idle and keeps its cache to the bit); `mask` is for a padded batch without a cache: false at padding,
-        where the output means nothing. Raises StaleState and CapacityError (compiled callers ask `state.check` first).
+        where the output means nothing. `document`, instead of both, is for rows packed with documents that do not hear
+        each other (see `document_mask`). Raises StaleState and CapacityError (compiled callers ask `state.check`
+        first).
         """
         t = x.shape[1]
-        if state is None:
+        if document is not None:
+            assert state is None and mask is None
+            positions, allowed = document_mask(document)
+        elif state is None:
             positions = torch.arange(t, device=x.device)
             allowed = causal_mask(t, t, x.device)
             if mask is not None:

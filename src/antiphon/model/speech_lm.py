@@ -102,11 +102,12 @@ class SpeechLM(nn.Module):
         *,
         count: Int[Tensor, " b"] | None = None,
         mask: Bool[Tensor, "b t"] | None = None,
+        document: Int[Tensor, "b t"] | None = None,
     ) -> tuple[Float[Tensor, "b t v"], KVState | None]:
         """Logits of every position; `x` is embedded input, or plain token ids. See `Decoder.forward`."""
         if not x.is_floating_point():
             x = self.model.embed_tokens(x)
-        hidden, state = self.model(x, state, final, count=count, mask=mask)
+        hidden, state = self.model(x, state, final, count=count, mask=mask, document=document)
         return logits_of(hidden, self.head), state
 
     step = forward

@@ -65,6 +65,20 @@ def causal_mask(num_queries: int, num_keys: int, device: torch.device) -> Bool[T
     return torch.ones(num_queries, num_keys, dtype=torch.bool, device=device).tril(past)
 
 
+def document_mask(document: Int[Tensor, "b t"]) -> tuple[Int[Tensor, "b 1 t"], Bool[Tensor, "b 1 t t"]]:
+    """Positions and mask of documents packed into rows: each counts from 0 and looks at its own past only.
+
+    `document` numbers the one that each position belongs to; neighbours of one number are one document.
+    """
+    t = document.shape[1]
+    places = torch.arange(t, device=document.device).expand_as(document)
+    begins = torch.ones_like(document, dtype=torch.bool)
+    begins[:, 1:] = document[:, 1:] != document[:, :-1]
+    first = torch.where(begins, places, 0).cummax(dim=-1).values  # where each position's document begins
+    same = first[:, None, :, None] == first[:, None, None, :]
+    return (places - first)[:, None], same & causal_mask(t, t, document.device)
+
+
 @state
 class KVState:
     """Keys and values of every layer for `b` streams, in slots of a pool."""
