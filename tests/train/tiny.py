@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from antiphon.audio.wave import Audio
 from antiphon.train.pack import bucket
 from antiphon.train.run import Run, Schedule
 from antiphon.train.sampler import Sampler
-from antiphon.train.stage import Group, Item, Losses, Place, Stage, Turn
+from antiphon.train.stage import Group, Item, Losses, Place, Sample, Stage, Turn
 
 VOCABULARY, WIDTH, SOUND = 24, 16, 4
 
@@ -22,6 +23,7 @@ class Options:
     """What the tests vary."""
 
     per_step: int = 4
+    group: int = 256  # size of what the sampler draws together
     dropout: float = 0.0
     audio_share: float = 0.5
     turns: int = 1
@@ -73,7 +75,7 @@ class TinyStage(Stage):
             del sizes["audio"], shares["audio"]
         self.sizes = sizes
         self.sampler = Sampler(
-            sizes, shares, seed=run.seed, micro_size=run.micro_size, per_step=self.options.per_step
+            sizes, shares, seed=run.seed, micro_size=self.options.group, per_step=self.options.per_step
         )
 
     def turns(self) -> Sequence[Turn]:
@@ -134,6 +136,11 @@ class TinyStage(Stage):
         if (kind == 2).any():
             losses["audio"] = (nats * (kind == 2)).sum()
         return losses
+
+    def sample(self, step: int) -> Sequence[Sample]:
+        tone = torch.sin(torch.arange(1600) / 8)[None] * 0.5
+        audio = Audio(tone, 16_000)
+        return [Sample(name="tone", expected="la", text="la la", audio=audio, error_rate=1.0), Sample(name="words")]
 
     def evaluate(self, step: int) -> dict[str, float]:
         batch = self.batch([Example(id="text-900", size=40, step=0)])
