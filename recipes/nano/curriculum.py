@@ -1,0 +1,163 @@
+"""The curriculum of nano's language model: the report's stages at nano's size, and what a small model needs before.
+
+    text ─> pseudo ─> align ─> vocabulary ─> main ─> cooldown ─> sft
+              ears ──┘
+
+    text          words alone
+    pseudo        to read a path of tokens that stands for sound: without it a small model guesses and never listens
+    ears          the encoder learns phones
+    align         stage A of the report, by CTC against the token embeddings: sound looks like such a path
+    vocabulary    stage B: speech codes, by reading aloud, conversation and interleaved continuation
+    main          stage C: all tasks
+    cooldown      stage D: the best of it, while the rate falls
+    sft           stage E: conversations, their last replies
+
+The tasks are the report's; their shares lean towards hearing and written answers, which nano was measured to lack.
+Rates, weights and steps are nano's own (the first generation's, in steps of its length).
+"""
+
+from dataclasses import replace
+
+from antiphon.train.ears import EarOptions
+from antiphon.train.helps import Helps
+from antiphon.train.options import Part, Rates, SpeechOptions, Weights
+from antiphon.train.run import Optimizer, Run, Schedule
+
+PREPARE = "recipes.nano.data:prepare"
+SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
+WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
+HELPS = Helps(guide=0.3, copy=0.3, reading=0.2, code_noise=0.1, dropout=0.05)
+ADAMW = Optimizer(decay=0.05)
+BATCH, LONGEST = 1600, 544
+PIECE_S = (2.0, 25.0)
+
+
+def part(task: str, tokens: float, records: str = "", pseudo: float = 0.0) -> Part:
+    return Part(task=task, tokens=tokens, records=f"{records or task}.jsonl", pseudo=pseudo)
+
+
+TEXT = (part("text", 100.0),)
+PSEUDO = (
+    part("asr", 50.0, "salad", pseudo=1.0),
+    part("asr", 20.0, pseudo=1.0),
+    part("answer", 22.0, "written", pseudo=1.0),
+    part("tts", 8.0),
+)
+EAR_PARTS = (part("asr", 80.0), part("asr", 20.0, "aligned"))
+ALIGN = (part("asr", 100.0),)
+VOCABULARY = (
+    part("text", 10.0),
+    part("asr", 20.0, pseudo=0.4),
+    part("answer", 15.0, "written", pseudo=1.0),
+    part("tts", 35.0),
+    part("talk", 14.0, pseudo=0.4),
+    part("interleave", 6.0),
+)
+MAIN = (
+    part("text", 5.0),
+    part("asr", 18.0),
+    part("asr", 6.0, "salad", pseudo=1.0),
+    part("tts", 14.0),
+    part("s2tt", 2.0),
+    part("t2st", 2.0),
+    part("s2st", 2.0),
+    part("continuation", 2.0),
+    part("interleave", 4.0),
+    part("talk", 23.0, pseudo=0.2),
+    part("answer", 10.0, pseudo=0.2),
+    part("answer", 10.0, "written", pseudo=1.0),
+    part("tool", 2.0),
+)
+COOLDOWN = (
+    part("asr", 24.0),
+    part("tts", 12.0),
+    part("s2tt", 3.0),
+    part("s2st", 6.0),
+    part("interleave", 10.0),
+    part("talk", 30.0),
+    part("answer", 12.0),
+    part("tool", 3.0),
+)
+SFT = (
+    part("asr", 20.0),
+    part("tts", 12.0),
+    part("s2st", 5.0),
+    part("talk", 40.0),
+    part("answer", 18.0),
+    part("tool", 5.0),
+)
+ALL = Rates(encoder=4e-4, adaptor=4e-4, llm=8e-4, embed=8e-4, head=8e-4)
+WORDS = Rates(llm=1.5e-3, embed=1.5e-3, head=1.5e-3)
+
+
+def speech(name: str, steps: int, parts: tuple[Part, ...], rates: Rates, after: str | None, **more: object) -> Run:
+    """A stage of the language model; `more` are further options."""
+    options = SpeechOptions(
+        prepare=PREPARE,
+        parts=parts,
+        rates=rates,
+        weights=WEIGHTS,
+        helps=HELPS,
+        batch=BATCH,
+        piece_s=PIECE_S,
+        dev="dev.jsonl",
+        **more,  # type: ignore[arg-type]
+    )
+    return Run(
+        name=name,
+        stage=SPEECH,
+        options=options,
+        seed=5,
+        steps=steps,
+        optimizer=ADAMW,
+        micro_size=BATCH,
+        longest=LONGEST,
+        dtype="bfloat16",
+        init_from=after,
+        log_every=50,
+        save_every=500,
+        eval_every=1000,
+        sample_every=1000,
+    )
+
+
+def ears() -> Run:
+    """The encoder alone, by phones."""
+    options = EarOptions(prepare=PREPARE, parts=EAR_PARTS, dev="dev.jsonl")
+    return Run(
+        name="ears",
+        stage=EARS,
+        options=options,
+        seed=2,
+        steps=1200,
+        optimizer=Optimizer(decay=0.02),
+        micro_size=options.batch,
+        longest=1200,
+        dtype="bfloat16",
+        log_every=50,
+    )
+
+
+def align() -> Run:
+    """The adaptor, and the encoder slowly, until rows of sound spell what is said."""
+    only_ears = Helps(reading=1.0, row_norm=0.05, decoder=False)
+    run = speech("align", 900, ALIGN, Rates(encoder=5e-4, adaptor=1.5e-3), "pseudo", ears="ears")
+    assert isinstance(run.options, SpeechOptions)
+    whole = replace(run.options, helps=only_ears, piece_s=(25.0, 25.0))  # a cut piece does not tell what it says
+    return replace(run, options=whole)
+
+
+def curriculum() -> list[Run]:
+    """All stages, in order."""
+    falling = Schedule(kind="cosine", warm_up=50, floor=0.25)  # the report's 2e-5 to 5e-6
+    slow = Rates(encoder=1e-4, adaptor=1e-4, llm=2e-4, embed=2e-4, head=2e-4)
+    return [
+        speech("text", 600, TEXT, WORDS, None),
+        speech("pseudo", 5000, PSEUDO, WORDS, "text"),
+        ears(),
+        align(),
+        speech("vocabulary", 5000, VOCABULARY, Rates(adaptor=4e-4, llm=1e-3, embed=1e-3, head=1e-3), "align"),
+        speech("main", 8000, MAIN, ALL, "vocabulary"),
+        replace(speech("cooldown", 2000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
+        replace(speech("sft", 800, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
+    ]

@@ -1,0 +1,273 @@
+"""Examples: a record becomes ids, the kind of loss at each of them, and what fills the places of sound.
+
+    ids      <|BOT|> human  <audio_start> ▒▒▒▒ <audio_end> <|EOT|>  <|BOT|> assistant  yes <|EOT|>
+    kinds       ·      ·          ·       ····      ·         ·        ·        ·       T     T
+
+A kind belongs to the id that is predicted. Ids come from the code that the runtime prompts with, so a model is asked as
+it was trained; where it reads `<audio_patch>`, `SoundRows` say what is heard: a stretch of a sound, or pseudo-sound.
+`guides` and `copies` tell where a guided head should look (`antiphon.train.guide`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+
+from antiphon.errors import AntiphonError
+from antiphon.rates import HEARD_HZ, PIECE_S, num_rows
+from antiphon.text import chat
+from antiphon.text.chat import AudioItem, Mark, Message, Speech, compose
+from antiphon.text.layout import TokenLayout
+from antiphon.text.prompts import PROMPTS
+from antiphon.text.tokenizer import Tokenizer
+from antiphon.text.toolcall import ToolCall
+from antiphon.text.variants import Variant
+from antiphon.train import guide, tasks
+from antiphon.train.pseudo import draw_path
+from antiphon.train.records import (
+    BadRecord,
+    Heard,
+    Item,
+    Record,
+    Said,
+    Spoken,
+    Thought,
+    bad,
+)
+from antiphon.train.sounds import Sounds
+from antiphon.train.tasks import (
+    NOTHING,
+    SPEECH,
+    SPEECH_PAD,
+    TEXT,
+    TEXT_PAD,
+    THINK,
+    TOOL,
+    Learns,
+)
+
+_BASE_TEXT = {p.system: p.base_text for p in PROMPTS.values()}  # what the base model is told instead
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundRows:
+    """Rows of sound among the ids: samples `begin` to `end` (16 kHz) of `heard`, or the ids of a pseudo-path."""
+
+    start: int
+    rows: int
+    heard: Heard
+    begin: int = 0
+    end: int = 0
+    path: tuple[int, ...] = ()
+    said: tuple[int, ...] = ()  # what a whole sound says, as tokens; empty where that is not known
+
+
+@dataclass
+class Example:
+    """One record, ready to be collated. It is an item of the trainer: `id`, and `size` in positions."""
+
+    id: str
+    record: Record
+    seed: str = ""  # all further chance of this example: noise, wrong codes, augmentation
+    ids: list[int] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+    sounds: list[SoundRows] = field(default_factory=list)
+    guides: list[guide.Look] = field(default_factory=list)  # towards the word that is being spoken
+    copies: list[guide.Look] = field(default_factory=list)  # towards the word that is read or repeated
+    source: list[guide.Source] = field(default_factory=list)  # what the last turn asked in words, and where they stand
+
+    row: int = 0  # the length of the batch it was dealt into
+
+    @property
+    def size(self) -> int:
+        """Positions of its row."""
+        return max(self.row, len(self.ids))
+
+    def add(self, ids: Sequence[int], kind: int = NOTHING) -> None:
+        """Append ids of one kind."""
+        self.ids += ids
+        self.kinds += [kind] * len(ids)
+
+
+class Builder:
+    """Makes examples for one model: its tokenizer, the way it is spoken to, and the store its sounds lie in."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        variant: Variant,
+        sounds: Sounds,
+        *,
+        layout: TokenLayout | None = None,
+        longest: int,
+        piece_s: tuple[float, float] = (PIECE_S, PIECE_S),
+        misread: Sequence[int] = (),
+    ) -> None:
+        """`longest` positions an example may take; sounds are cut into pieces of a random length within `piece_s`."""
+        self.tokenizer, self.variant, self.sounds = tokenizer, variant, sounds
+        self.layout = tokenizer.layout() if layout is None else layout
+        self.longest, self.piece_s, self.misread = longest, piece_s, misread
+        self.encode = lru_cache(100_000)(lambda text: tuple(tokenizer.encode(text)))
+
+    def build(self, record: Record, seed: str, *, pseudo: bool = False, learns: Learns | None = None) -> Example:
+        """The example of a record; with `pseudo` all that is heard is pseudo-sound. `seed` is all its chance.
+
+        Raises BadRecord (file:line and why) for a record that is too long, learns nothing, or whose sound is missing.
+        """
+        if why := tasks.needs(record):
+            raise bad(record, why + ".")
+        example, rng = Example(record.id, record, seed), Random(seed)
+        try:
+            for message, learn in zip(record.messages, tasks.learned(record, learns), strict=True):
+                if self._is_base(record):
+                    self._base(example, message, learn, rng, pseudo)
+                elif learn:
+                    self._learned(example, message)
+                else:
+                    self._context(example, message, rng, pseudo)
+        except BadRecord:
+            raise
+        except AntiphonError as error:
+            raise bad(record, str(error)) from error
+        if self._is_base(record):
+            example.add([self.layout.pad], TEXT)
+        self._check(example)
+        return example
+
+    def _is_base(self, record: Record) -> bool:
+        return self.variant.style == "base" or tasks.task(record.task).style == "base"
+
+    def _check(self, example: Example) -> None:
+        if example.size > self.longest:
+            raise bad(example.record, f"the example takes {example.size} positions of {self.longest}; cut the record.")
+        if not any(k not in (NOTHING, TEXT_PAD, SPEECH_PAD) for k in example.kinds):
+            raise bad(example.record, "nothing of it is learned; give it a reply.")
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    def _context(self, example: Example, message: Said, rng: Random, pseudo: bool) -> None:
+        """A message that is only read: as the runtime writes it, without its thoughts."""
+        items = [i for i in message.items if not isinstance(i, Thought)]
+        if len(items) == 1 and isinstance(items[0], str) and message.role != "assistant":
+            example.add(self._ids(chat.render_chat([Message(message.role, items[0])])))
+            words = self.encode(items[0])
+            example.source = guide.sources(words, len(example.ids) - 1 - len(words)) if message.role == "human" else []
+            return
+        example.add(self._ids(chat.render_chat([Message(message.role, None)])))
+        example.source = []
+        for item in items:
+            self._context_item(example, item, rng, pseudo)
+        example.add([self.layout.eot])
+
+    def _context_item(self, example: Example, item: Item, rng: Random, pseudo: bool) -> None:
+        if isinstance(item, Heard):
+            self._hear(example, item, rng, pseudo)
+        elif isinstance(item, Spoken):
+            example.add(self._ids([(Speech(item.text, self._codes(item)),)]))
+        elif isinstance(item, ToolCall):
+            example.add(self._ids(chat.item_parts(Message("assistant", None), item)))
+        elif isinstance(item, str):
+            example.add(self.encode(item))
+
+    def _learned(self, example: Example, message: Said) -> None:
+        """A message that is learned: the header is given, everything after it is not."""
+        example.add(self._ids(chat.render_chat([Message(message.role, None)])))
+        self._learn_items(example, message)
+        example.add([self.layout.eot], TEXT)
+
+    def _learn_items(self, example: Example, message: Said) -> None:
+        if not message.items or not any(_says(item) for item in message.items):
+            raise bad(example.record, "the target is empty; give the reply words, speech or a call.")
+        for item in message.items:
+            if isinstance(item, Spoken):
+                self._speak(example, item)
+            elif isinstance(item, Thought):
+                self._think(example, item)
+            elif isinstance(item, ToolCall):
+                example.add(self._ids(chat.item_parts(Message("assistant", None), item)), TOOL)
+            elif isinstance(item, str):
+                ids = self.encode(item)
+                example.copies += guide.copied(example.source, ids, len(example.ids) - 1, 1)
+                example.add(ids, TEXT)
+            else:
+                raise bad(example.record, "the reply holds audio that is heard; a reply is text, speech or a call.")
+
+    def _base(self, example: Example, message: Said, learn: bool, rng: Random, pseudo: bool) -> None:
+        """The base model's way: contents one after another, no roles."""
+        if message.role == "system":
+            text = "".join(i for i in message.items if isinstance(i, str))
+            example.add(self.encode(_BASE_TEXT.get(text, text)))
+        elif learn:
+            self._learn_items(example, message)
+        else:
+            for item in message.items:
+                self._context_item(example, item, rng, pseudo)
+
+    # --- items -------------------------------------------------------------------------------------------------------
+
+    def _hear(self, example: Example, heard: Heard, rng: Random, pseudo: bool) -> None:
+        """Real sound in its pieces, or pseudo-sound of what is said in it."""
+        said = self.encode(heard.said) if heard.said else ()
+        if pseudo or not heard.audio:
+            path = draw_path(said, rng, self.misread)
+            start = self._announce(example, len(path.ids))
+            example.sounds.append(SoundRows(start=start, rows=len(path.ids), heard=heard, path=path.ids))
+            example.source = [(t, tuple(start + p for p in at)) for t, at in zip(said, path.places, strict=False)]
+            return
+        total = self.sounds.samples(heard)
+        size = int(HEARD_HZ * rng.uniform(*self.piece_s))
+        spans = [(a, min(a + size, total)) for a in range(0, total, size)]
+        spans = [span for span in spans if num_rows(span[1] - span[0]) > 0]
+        rows = [num_rows(b - a) for a, b in spans]
+        if not spans:
+            raise bad(example.record, f"the audio {heard.audio} has {total} samples, too few for a row; leave it out.")
+        if heard.rows is not None and heard.rows != sum(rows) and len(rows) == 1:
+            raise bad(
+                example.record,
+                f"the record counts {heard.rows} rows of sound and {heard.audio} takes {sum(rows)}; count again.",
+            )
+        for (begin, end), count in zip(spans, rows, strict=True):
+            start = self._announce(example, count)
+            whole = said if len(spans) == 1 else ()
+            example.sounds.append(SoundRows(start=start, rows=count, heard=heard, begin=begin, end=end, said=whole))
+
+    def _announce(self, example: Example, rows: int) -> int:
+        prompt = chat.encode([(sound,) for sound in AudioItem((rows,)).sounds], self.tokenizer, self.layout)
+        start = len(example.ids) + 1
+        example.add(prompt.ids)
+        return start
+
+    def _speak(self, example: Example, spoken: Spoken) -> None:
+        """Text and codes, woven; each slot is learned as what stands in it."""
+        layout, text = self.layout, self.encode(spoken.text)
+        group, begin = layout.text_per_group + layout.audio_per_group, len(example.ids) + 1
+        woven = layout.interleave(text, self._codes(spoken))
+        example.add(woven[:1])
+        for place, token in enumerate(woven[1:-1]):
+            in_text = place % group < layout.text_per_group
+            if in_text:
+                example.add([token], TEXT_PAD if token == layout.tts_pad else TEXT)
+            else:
+                example.add([token], SPEECH_PAD if token == layout.audio_pad else SPEECH)
+        if layout.text_per_group == 1:
+            example.guides += guide.spoken(self.tokenizer, layout, text, spoken.words, begin, len(woven) - 2)
+            example.copies += guide.copied(example.source, text, begin - 1, group)
+        example.add(woven[-1:], TEXT)
+
+    def _think(self, example: Example, thought: Thought) -> None:
+        """The prefix is given, the thought up to its end is learned, the empty line after it is given."""
+        prefix = self.variant.think_prefix or "<think>\n"
+        example.add(self._ids([compose(prefix).parts]))
+        example.add(self._ids([(chat.Words(thought.text), Mark("</think>"))]), THINK)
+        example.add(self.encode("\n\n"))
+
+    def _codes(self, spoken: Spoken) -> tuple[int, ...]:
+        return self.sounds.codes(spoken.codes) if isinstance(spoken.codes, str) else spoken.codes
+
+    def _ids(self, pieces: Sequence[chat.Piece]) -> list[int]:
+        return chat.encode(pieces, self.tokenizer, self.layout).ids
+
+
+def _says(item: Item) -> bool:
+    """Whether an item of a reply holds anything."""
+    return bool(item.strip() if isinstance(item, str) else not isinstance(item, Spoken) or item.codes)

@@ -1,0 +1,125 @@
+"""Guided heads: two heads of one layer are told where to look, which a small model does not find by itself in time.
+
+    spoken    while a code is predicted, one head looks at the text token of the word that is being said
+    copied    while a word is written or read out, another looks at where that word was asked or heard
+
+The target is a set of positions; the loss is -log of the attention that falls into the set. At run time nothing of it
+remains: heads are heads. Measured on nano: 34.7 against 42.8 % word errors of what it says after seven minutes.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from antiphon.model.lm import DecoderAttention
+from antiphon.nn.rope import rotate, rotation
+from antiphon.rates import CODE_HZ
+from antiphon.text.layout import TokenLayout
+from antiphon.text.tokenizer import Tokenizer
+from antiphon.train.records import Word
+
+Look: TypeAlias = tuple[int, tuple[int, ...]]  # from the position that predicts, to where it should look
+Source: TypeAlias = tuple[int, tuple[int, ...]]  # a token that was asked or heard, and where it stands
+FAR = -1e9
+
+
+def sources(tokens: Sequence[int], start: int) -> list[Source]:
+    """The tokens of a written question, of which the first stands at `start`."""
+    return [(token, (start + n,)) for n, token in enumerate(tokens)]
+
+
+def copied(source: Sequence[Source], tokens: Sequence[int], first: int, stride: int) -> list[Look]:
+    """Looks of a reply that repeats the end of what was asked; token j is predicted at `first` + j * `stride`.
+
+    The first token may differ (a word in mid-sentence has its space before it). A reply of other words has no looks.
+    """
+    asked = source[len(source) - len(tokens) :] if 0 < len(tokens) <= len(source) else ()
+    if len(tokens) < 2 or any(a != t for (a, _), t in list(zip(asked, tokens, strict=False))[1:]) or not asked:
+        return []
+    return [(first + j * stride, at) for j, (_, at) in enumerate(asked) if at]
+
+
+def spoken(
+    tokenizer: Tokenizer, layout: TokenLayout, text: Sequence[int], words: Sequence[Word], begin: int, slots: int
+) -> list[Look]:
+    """Looks of a spoken turn whose first slot stands at `begin`: every code towards the tokens of its word."""
+    if not words:
+        return []
+    group, looks, spans = 1 + layout.audio_per_group, [], word_spans(tokenizer, text, words)
+    for place in range(slots):
+        number, within = divmod(place, group)
+        now = (layout.audio_per_group * number + within - 0.5) / CODE_HZ
+        span = next((s for (_, a, b), s in zip(words, spans, strict=True) if a <= now < b), None) if within else None
+        if span and group * (span[1] - 1) < slots:
+            looks.append((begin + place - 1, tuple(begin + group * n for n in range(*span))))
+    return looks
+
+
+def word_spans(tokenizer: Tokenizer, ids: Sequence[int], words: Sequence[Word]) -> list[tuple[int, int] | None]:
+    """For each spoken word, the first and one past the last token of the text that writes it."""
+    pieces = [tokenizer.decode([i]) for i in ids]
+    ends, spans, at = list(accumulate(map(len, pieces))), list[tuple[int, int] | None](), 0
+    text = "".join(pieces).lower()
+    for word, _, _ in words:
+        start = text.find(word.lower(), at)
+        if start < 0:
+            spans.append(None)
+            continue
+        at = start + len(word)
+        spans.append((bisect_right(ends, start), bisect_left(ends, at) + 1))
+    return spans
+
+
+def head_attention(
+    layer: DecoderAttention, x: Float[Tensor, "b t d"], head: int, theta: float
+) -> Float[Tensor, "b t t"]:
+    """Log attention of one query head of a layer over a whole causal sequence, as the layer itself computes it."""
+    dim, t = layer.head_dim, x.shape[1]
+    shared = head * layer.k_proj.out_features // layer.q_proj.out_features
+    query, key = slice(head * dim, (head + 1) * dim), slice(shared * dim, (shared + 1) * dim)
+    q = F.linear(x, layer.q_proj.weight[query], layer.q_proj.bias[query])[:, None]  # b t d -> b 1 t d/h
+    k = F.linear(x, layer.k_proj.weight[key], layer.k_proj.bias[key])[:, None]
+    turn = rotation(torch.arange(t, device=x.device), dim, theta, q.dtype)
+    scores = (rotate(q, *turn) * dim**-0.5) @ rotate(k, *turn).mT
+    later = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
+    log: Tensor = scores[:, 0].float().masked_fill(later, FAR).log_softmax(-1)
+    return log
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The looks of a batch: which example, the position that predicts, and where it should look."""
+
+    example: Int[Tensor, " n"]
+    position: Int[Tensor, " n"]
+    where: Bool[Tensor, "n t"]
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+    def to(self, device: torch.device) -> "Targets":
+        """The same on another device."""
+        return Targets(self.example.to(device), self.position.to(device), self.where.to(device))
+
+
+def targets(looks: Sequence[Sequence[Look]], length: int) -> Targets:
+    """The looks of every example of a batch whose rows have this length."""
+    flat = [(b, position, at) for b, some in enumerate(looks) for position, at in some if position < length]
+    where = torch.zeros(len(flat), length, dtype=torch.bool)
+    for n, (_, _, at) in enumerate(flat):
+        where[n, list(at)] = True
+    rows, positions = torch.tensor([b for b, _, _ in flat]), torch.tensor([p for _, p, _ in flat])
+    return Targets(rows.long(), positions.long(), where)
+
+
+def look_loss(log: Float[Tensor, "b t t"], wanted: Targets) -> Float[Tensor, ""]:
+    """-log of the attention that falls where it should, summed over the looks."""
+    inside = log[wanted.example, wanted.position].masked_fill(~wanted.where, FAR).logsumexp(-1)
+    return -inside.clamp(max=0).sum()

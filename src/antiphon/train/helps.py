@@ -1,0 +1,20 @@
+"""What helps a small model to learn in hours what a large one learns in weeks, as data. Loads no torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helps:
+    """Each help with the weight of its loss; 0 leaves it away, and with none it is plain next-token training."""
+
+    guide: float = 0.0  # one head looks at the word that is being spoken
+    copy: float = 0.0  # one head looks at the word that is read or repeated
+    reading: float = 0.0  # rows of sound spell what is said, by CTC against the token embeddings
+    row_norm: float = 0.0  # rows of sound are as long as embeddings
+    decoder: bool = True  # False: only the ears learn, by `reading`, and the language model does not run
+    layer: int = 2  # where the guided heads are
+    guide_head: int = 0  # two guided heads should have keys of their own
+    copy_head: int = 3
+    code_noise: float = 0.0  # share of the input codes that are other ones
+    path_noise: float = 0.5  # of pseudo-sound, as a part of an embedding's length
+    dropout: float = 0.0

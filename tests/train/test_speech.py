@@ -1,0 +1,301 @@
+"""The speech LM as a stage: what is summed, what moves, how stages follow one another, and who is caught guessing."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from antiphon.config import to_dict
+from antiphon.errors import ConfigError
+from antiphon.train import guide, watch
+from antiphon.train.decode import greedy
+from antiphon.train.ears import EarOptions
+from antiphon.train.helps import Helps
+from antiphon.train.learner import Learner
+from antiphon.train.loop import train
+from antiphon.train.mixture import Mixture
+from antiphon.train.options import Part, Rates, SpeechOptions
+from antiphon.train.pieces import Pieces
+from antiphon.train.records import BadRecord, Heard, Record, Spoken, write_records
+from antiphon.train.run import Optimizer, Run, Schedule
+from antiphon.train.speech import SpeechStage, grown, part_of, speech
+from antiphon.train.stage import Place
+from antiphon.train.tasks import MODALITIES, make
+from antiphon.train.weights import read_weights
+from tests.train import corpus
+
+EVERYTHING = Rates(encoder=1e-3, adaptor=1e-3, llm=1e-3, embed=1e-3, head=1e-3)
+HELPS = Helps(guide=0.3, copy=0.3, reading=0.2, row_norm=0.05, layer=1, code_noise=0.1)
+PHONES = ("pau", "a", "b", "c")
+
+
+def heard(city: int) -> Heard:
+    phones = (("pau", 0.0, 0.1), ("a", 0.1, 0.4), ("pau", 0.4, 0.5))
+    return Heard(audio=f"heard/00000:{city}", said=corpus.CITIES[city], phones=phones)
+
+
+def question(city: int) -> Record:
+    text = f"will it rain in {corpus.CITIES[city]}"
+    asked = replace(heard(city), said=text)
+    return make("asr", f"q{city}", asked, text, slots=(corpus.CITIES[city],))
+
+
+def aloud(city: int) -> Spoken:
+    name, codes = corpus.CITIES[city], tuple((5 * city + n) % corpus.NUM_CODES for n in range(13))
+    return Spoken(text=name, codes=codes, words=((name, 0.0, 0.3),))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs with a model, sounds and records beside them."""
+    folder = tmp_path_factory.mktemp("runs")
+    data, model = folder / "data", folder / "model"
+    corpus.write_sounds(data / "corpus")
+    tokenizer = corpus.tokenizer()
+    tokenizer.save(model)
+    (model / "sizes.json").write_text(json.dumps(to_dict(corpus.config(tokenizer.num_ids))))
+    cities = range(len(corpus.CITIES))
+    made = {
+        "asr": [make("asr", f"a{c}", heard(c), corpus.CITIES[c]) for c in cities],
+        "question": [question(c) for c in cities],
+        "tts": [make("tts", f"s{c}", corpus.CITIES[c], aloud(c)) for c in cities],
+        "talk": [make("talk", f"t{c}", heard(c), aloud(c), slots=(corpus.CITIES[c],)) for c in cities],
+        "text": [make("text", f"w{c}", f"the capital is {corpus.CITIES[c]}") for c in cities],
+    }
+    for name, records in made.items():
+        write_records(data / f"{name}.jsonl", records)
+    write_records(data / "dev.jsonl", [r for name in ("asr", "tts", "talk") for r in made[name][:2]])
+    words = {city: [PHONES[1 + n % 3], PHONES[1 + n // 3 % 3]] for n, city in enumerate(corpus.CITIES)}
+    (data / "lexicon.json").write_text(json.dumps({"phones": PHONES, "words": words}))
+    return folder
+
+
+def options(runs: Path, *parts: tuple[str, str, float], rates: Rates = EVERYTHING, **more: object) -> SpeechOptions:
+    """`parts` are (task, records, pseudo)."""
+    held = tuple(Part(task=t, records=f"{r}.jsonl", tokens=1.0, pseudo=p) for t, r, p in parts)
+    return SpeechOptions(model=str(runs / "model"), parts=held, rates=rates, batch=400, **more)  # type: ignore[arg-type]
+
+
+def run(name: str, chosen: SpeechOptions, steps: int = 2, after: str | None = None, stage: str = "speech") -> Run:
+    return Run(
+        name=name,
+        stage=stage if ":" in stage else "antiphon.train.speech:speech",
+        options=chosen,
+        steps=steps,
+        micro_size=400,
+        schedule=Schedule(kind="constant", warm_up=1),
+        optimizer=Optimizer(decay=0.0),
+        init_from=after,
+        log_every=1,
+        sample_every=steps,
+    )
+
+
+def place(runs: Path) -> Place:
+    return Place(device=torch.device("cpu"), folder=runs / "x", runs=runs)
+
+
+ALL = (("asr", "asr", 0.0), ("asr", "question", 1.0), ("tts", "tts", 0.0), ("talk", "talk", 0.0), ("text", "text", 0.0))
+
+
+@pytest.fixture(scope="module")
+def stage(runs: Path) -> SpeechStage:
+    return speech(run("x", options(runs, *ALL, helps=HELPS)), place(runs))
+
+
+def sums(stage: SpeechStage, items: Sequence[object]) -> dict[str, float]:
+    stage.model.eval()
+    return {name: value.item() for name, value in stage.losses(stage.batch(items), "speech", 0).items()}
+
+
+def test_counts_and_losses_have_the_same_names(stage: SpeechStage) -> None:
+    names = {*MODALITIES, "guide", "copy", "reading", "row_norm"}
+    assert set(stage.weights) == names and stage.weights["text"] == 1 and stage.weights["speech_pad"] == 0
+    found = Counter[str]()
+    for step in range(4):
+        batch = stage.batch(stage.items(step))
+        counts, losses = stage.counts(batch), stage.losses(batch, "speech", step)
+        assert set(losses) <= set(counts) == names
+        assert {name for name, count in counts.items() if count} == set(losses)
+        assert all(torch.isfinite(value) and value.dtype == torch.float32 for value in losses.values())
+        found.update({name: int(count) for name, count in counts.items()})
+    assert all(found[n] for n in ("text", "speech", "speech_pad", "guide", "copy", "reading", "row_norm"))
+    assert not found["tool"] and not found["think"]
+
+
+def test_sums_do_not_depend_on_how_examples_are_grouped(stage: SpeechStage) -> None:
+    items = [item for step in range(3) for item in stage.items(step) if not item.record.heard or item.sounds[0].path]
+    whole, parts = sums(stage, items[:6]), Counter[str]()
+    for item in items[:6]:
+        parts.update(sums(stage, [item]))
+    assert set(whole) == set(parts) and len(items) >= 6
+    for name, value in whole.items():
+        assert parts[name] == pytest.approx(value, rel=1e-4), name
+
+
+def test_only_what_has_a_rate_moves(runs: Path) -> None:
+    chosen = options(runs, ("asr", "asr", 0.0))
+    train(run("before", chosen, 1), runs / "before")
+    for name, rates, moving in (
+        ("adaptor", Rates(adaptor=1e-2), {"adaptor"}),
+        ("words", Rates(llm=1e-2, head=1e-2), {"llm", "head"}),
+    ):
+        train(run(name, replace(chosen, rates=rates), 1, "before"), runs / name)
+        before, after = (read_weights(runs / n, torch.device("cpu")) for n in ("before", name))
+        changed = {part_of(key) for key in before if not torch.equal(before[key], after[key])}
+        assert changed == moving
+    with pytest.raises(ConfigError, match="begins from no weights"):
+        speech(run("x", replace(chosen, rates=Rates(adaptor=1.0))), place(runs))
+    with pytest.raises(ConfigError, match="at least one"):
+        Rates()
+
+
+def evaluated(folder: Path) -> list[dict[str, float]]:
+    """Every evaluation in a run's log."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line["eval"] for line in lines if "eval" in line]
+
+
+def test_the_stages_follow_one_another(runs: Path) -> None:
+    """Words, pseudo-sound, ears, alignment, everything: each begins from the last, and the ears come in between."""
+    short = Schedule(kind="constant", warm_up=1)
+    ears = EarOptions(
+        model=str(runs / "model"),
+        parts=(Part(task="asr", records="asr.jsonl", tokens=1.0),),
+        batch=300,
+        plain=1,
+        dev="dev.jsonl",
+    )
+    align = options(
+        runs,
+        ("asr", "asr", 0.0),
+        rates=Rates(adaptor=1e-3),
+        ears="ears",
+        dev="dev.jsonl",
+        helps=Helps(reading=1.0, row_norm=0.1, decoder=False),
+    )
+    stages = [
+        run("text", options(runs, ("text", "text", 0.0), rates=Rates(llm=1e-3, embed=1e-3, head=1e-3))),
+        run("pseudo", options(runs, ("asr", "question", 1.0), dev="dev.jsonl", dev_count=2), 2, "text"),
+        Run(name="ears", stage="antiphon.train.ears:ears", options=ears, steps=2, micro_size=300, schedule=short),
+        run("align", align, 2, "pseudo"),
+        run("main", options(runs, *ALL, helps=HELPS, dev="dev.jsonl", dev_count=6), 2, "align"),
+    ]
+    for each in stages:
+        assert Run.from_json(each.to_json()) == each and Run.from_json(each.smoke().to_json()) == each.smoke()
+        train(each, runs / each.name)
+    held = {name: read_weights(runs / name, torch.device("cpu")) for name in ("ears", "pseudo", "align", "main")}
+    encoder = "encoder.blocks.0.attn.query.weight"
+    assert torch.equal(held["align"][f"lm.{encoder}"], held["ears"][encoder])  # frozen there, and not pseudo's
+    assert not torch.equal(held["align"][f"lm.{encoder}"], held["pseudo"][f"lm.{encoder}"])
+    kept = "lm.model.embed_tokens.weight"
+    assert torch.equal(held["align"][kept], held["pseudo"][kept])
+    assert not torch.equal(held["main"][kept], held["align"][kept])
+    wers, figures = {"asr_wer", "tts_wer", "talk_wer"}, {"loss", "swapped", "slots", "guessed"}
+    assert set(evaluated(runs / "main")[-1]) == wers | {f"hearing_{f}" for f in figures} | {"guessing"}
+    assert set(evaluated(runs / "align")[-1]) == {"reading_wer"}
+    assert list((runs / "main" / "samples").rglob("*.json"))
+
+
+class Deaf(SpeechStage):
+    """It cheats: whatever is heard, the model gets the same rows."""
+
+    def __init__(self, run: Run, place: Place) -> None:
+        super().__init__(run, place)
+        hear = self.model.hear
+
+        def same(pieces: Sequence[Pieces]) -> list[Tensor]:
+            return [rows * 0 for rows in hear(pieces)]
+
+        self.model.hear = same  # type: ignore[method-assign]
+
+
+def test_a_stage_that_cheats_is_flagged(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_records(runs / "data" / "rain.jsonl", [question(c) for c in range(len(corpus.CITIES))])
+    chosen = options(runs, ("asr", "question", 0.0), rates=Rates(llm=5e-3, embed=5e-3, head=5e-3), dev="rain.jsonl")
+    each = run("deaf", chosen, 40, stage="tests.train.test_speech:Deaf")
+    each = replace(each, eval_every=20, log_every=20, sample_every=0)
+    train(replace(each, name="begun", steps=1, eval_every=1), runs / "begun")
+    assert "guessed" not in capsys.readouterr().err  # it has learned nothing yet
+    train(each, runs / "deaf")
+    error = capsys.readouterr().err
+    assert "run deaf, step 40: the loss has fallen" in error and "the sound makes no difference" in error
+    last = evaluated(runs / "deaf")[-1]
+    assert last["guessing"] == 1.0 and last["hearing_swapped"] == pytest.approx(last["hearing_loss"], rel=1e-3)
+    assert last["hearing_slots"] == pytest.approx(last["hearing_guessed"], abs=0.2)
+
+
+def test_the_verdict() -> None:
+    listens = watch.Hearing(loss=0.05, swapped=3.5, slots=0.95, guessed=0.1)
+    template = watch.Hearing(loss=0.95, swapped=1.75, slots=0.12, guessed=0.1)
+    fresh = watch.Hearing(loss=6.5, swapped=6.5, slots=0.0, guessed=0.0)
+    assert not watch.verdict(listens, 2000) and not watch.verdict(fresh, 2000)
+    assert "what is usually said" in watch.verdict(template, 2000) and watch.verdict(template, 2000).endswith(".")
+    records = [question(c) for c in (0, 1, 1, 2)]
+    pairs = watch.swapped(records)
+    assert [a for a, _ in pairs] == records
+    assert all(b.messages[-1] == a.messages[-1] and b.heard != a.heard for a, b in pairs)
+    assert watch.share_found([("paris", "rome"), ("rome",)], ["paris.", "tokyo"]) == pytest.approx(1 / 3)
+
+
+def test_the_mixture_is_a_function_of_the_step(stage: SpeechStage) -> None:
+    def again(seed: int) -> Mixture:  # type: ignore[type-arg]
+        held = stage.mixture
+        made = Mixture(held.parts, held.records, held.build, seed=seed, batch=400, longest=400, block=64)
+        return made
+
+    one, two, other = again(1), again(1), again(2)
+    assert [e.id for e in one.items(7)] == [e.id for e in two.items(7)]
+    assert [[e.ids for e in one.items(s)] for s in range(3)] != [[e.ids for e in other.items(s)] for s in range(3)]
+    drawn = [draw for block in range(30) for draw in one.drawn(block)]
+    counted = Counter(draw.part for draw in drawn)
+    for part, share in enumerate(one.shares):
+        assert counted[part] == round(share * 64 * 30)  # exact shares
+        seen = Counter(draw.record for draw in drawn if draw.part == part)
+        assert max(seen.values()) - min(seen.values()) <= 1 and len(seen) == len(corpus.CITIES)  # each once an epoch
+    assert sum(one.shares) == pytest.approx(1.0)
+    for step in range(10):
+        sizes = {e.size for e in one.items(step)}
+        assert len(sizes) == 1 and max(sizes) * len(one.items(step)) <= 400  # one length a batch
+
+
+def test_a_record_of_another_task_is_refused(runs: Path) -> None:
+    with pytest.raises(BadRecord, match=r"asr.jsonl:\d: .*of the task asr; tts was expected"):
+        speech(run("x", options(runs, ("tts", "asr", 0.0))), place(runs)).items(0)
+
+
+def test_another_models_embeddings_grow() -> None:
+    own = {"lm.model.embed_tokens.weight": torch.zeros(5, 2), "lm.lm_head.weight": torch.zeros(5, 2)}
+    found = grown({name: torch.ones(3, 2) for name in own}, own)
+    assert all(t.shape == (5, 2) and t[:3].eq(1).all() and t[3:].eq(0).all() for t in found.values())
+
+
+def test_a_guided_head_is_the_layers_own(stage: SpeechStage) -> None:
+    layer = stage.model.lm.model.layers[1].self_attn
+    x = torch.randn(2, 6, 32)
+    log = guide.head_attention(layer, x, 2, 1e6).detach()
+    assert torch.allclose(log.exp().sum(-1), torch.ones(2, 6), atol=1e-5) and log[0].exp().triu(1).sum() == 0
+    look = guide.targets([[(3, (0, 1))], [(5, (5,))]], 6)
+    expected = -(log[0, 3, :2].logsumexp(-1) + log[1, 5, 5])
+    assert guide.look_loss(log, look) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_greedy_stops_by_itself(stage: SpeechStage) -> None:
+    lm, width = stage.model.lm.eval(), 32
+    prompts = [torch.randn(3, width), torch.randn(5, width)]
+    both = greedy(lm, prompts, stop=-1, limit=6)
+    alone = [greedy(lm, [p], stop=-1, limit=6)[0] for p in prompts]
+    assert both == alone and all(len(made) == 6 for made in both)
+    stop = both[0][2]
+    assert greedy(lm, prompts[:1], stop=stop, limit=6)[0] == both[0][: both[0].index(stop)]
+
+
+def test_heads_that_are_not_there() -> None:
+    sizes = corpus.config(500).lm
+    with pytest.raises(ConfigError, match="2 layers of 4 heads"):
+        Learner(sizes, 100, Helps(guide=1.0, layer=2))

@@ -1,0 +1,224 @@
+"""Records and tasks: prompts as the runtime writes them, the kind of every learned token, bad lines by file:line."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from antiphon.errors import AntiphonError, ConfigError
+from antiphon.rates import num_rows
+from antiphon.text import chat
+from antiphon.text.toolcall import ToolCall
+from antiphon.text.variants import variant
+from antiphon.train import tasks
+from antiphon.train.examples import Builder, Example
+from antiphon.train.records import (
+    BadRecord,
+    Heard,
+    Record,
+    RecordFile,
+    Said,
+    Spoken,
+    Thought,
+    read_record,
+    read_records,
+    to_json,
+    write_records,
+)
+from antiphon.train.show import legend, show
+from antiphon.train.sounds import Sounds
+from antiphon.train.tasks import NOTHING, SPEECH, SPEECH_PAD, TEXT, TEXT_PAD, THINK, TOOL, make
+from tests.train import corpus
+
+HEARD = Heard(audio="heard/00000:1", said="paris")
+WORDS = (("the", 0.0, 0.1), ("capital", 0.1, 0.4))
+CALL = ToolCall("clock", '{"what":"time"}')
+
+
+def spoken(text: str = "the capital", count: int = 10) -> Spoken:
+    return Spoken(text=text, codes=tuple(range(count)), words=WORDS)
+
+
+def one_of_each() -> list[Record]:
+    said = Said(role="assistant", items=(CALL,))
+    tool = make("tool", "tool", HEARD)
+    tool = Record(
+        id="tool",
+        task="tool",
+        messages=(*tool.messages, said, tasks.tool_result("12:00"), Said(role="assistant", items=("yes",))),
+    )
+    return [
+        make("asr", "asr", HEARD, "paris"),
+        make("tts", "tts", "the capital", spoken()),
+        make("s2tt", "s2tt", HEARD, "paris", to="zh"),
+        make("t2st", "t2st", "die stadt", spoken()),
+        make("s2st", "s2st", HEARD, spoken()),
+        make("continuation", "continuation", HEARD, "rain in rome"),
+        make("interleave", "interleave", HEARD, spoken(), Heard(audio="target/00000:2"), spoken("is rome")),
+        make("talk", "talk", HEARD, spoken(), HEARD, spoken("is rome")),
+        make("answer", "answer", HEARD, "yes", HEARD, "no"),
+        tool,
+        make("caption", "caption", HEARD, "a tone"),
+        make("think", "think", HEARD, (Thought("it is rome"), "rome")),
+        make("text", "text", "will it rain in rome"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Sounds:
+    folder = tmp_path_factory.mktemp("sounds")
+    corpus.write_sounds(folder)
+    return Sounds(folder)
+
+
+@pytest.fixture(scope="module")
+def builder(sounds: Sounds) -> Builder:
+    return Builder(corpus.tokenizer(), variant("nano"), sounds, longest=400)
+
+
+def learned(builder: Builder, example: Example, kind: int) -> list[int]:
+    return [i for i, k in zip(example.ids, example.kinds, strict=True) if k == kind]
+
+
+def test_every_task_has_an_example_that_survives_json(builder: Builder, tmp_path: Path) -> None:
+    records = one_of_each()
+    assert {r.task for r in records} == set(tasks.TASKS)
+    path = tmp_path / "all.jsonl"
+    assert write_records(path, records) == len(records)
+    for record, read, line in zip(records, read_records(path), RecordFile(path), strict=True):
+        assert to_json(read) == to_json(record) == to_json(line) and read.where.startswith(f"{path}:")
+        assert builder.build(read, "0").ids == builder.build(record, "0").ids
+
+
+@pytest.mark.parametrize("record", one_of_each(), ids=lambda r: r.task)
+def test_a_model_is_asked_as_it_was_trained(record: Record, builder: Builder) -> None:
+    """Up to the last reply, the ids are those that the runtime writes before it."""
+    known, example = tasks.task(record.task), builder.build(record, "0", learns="last")
+    if known.style == "base":
+        return
+    rows = num_rows(int(corpus.TONE_S * 16_000))
+    layout, messages = builder.layout, []
+    for said in record.messages[:-1]:
+        items = [chat.AudioItem((rows,)) if isinstance(i, Heard) else i for i in said.items]
+        items = [chat.Speech(i.text, i.codes) if isinstance(i, Spoken) else i for i in items]
+        plain = items[0] if len(items) == 1 and isinstance(items[0], str) and said.role != "assistant" else items
+        messages.append(chat.Message(said.role, plain))  # type: ignore[arg-type]
+    asked = variant("nano").render(messages, "speech" if known.speaks else "text")
+    prompt = chat.encode(asked, builder.tokenizer, layout).ids
+    first = next(n for n, kind in enumerate(example.kinds) if kind)
+    begins = 0 if record.task != "think" else len(builder._ids([chat.compose("<think>\n").parts]))
+    assert example.ids[: first - begins] == prompt and len(prompt) == first - begins
+
+
+def test_each_modality_is_learned_where_it_stands(builder: Builder) -> None:
+    layout, encode = builder.layout, builder.tokenizer.encode
+    example = builder.build(make("tts", "x", "the capital", spoken(count=14)), "0")
+    assert learned(builder, example, SPEECH) == [layout.id_of(c) for c in range(14)]
+    assert learned(builder, example, TEXT) == [*encode("the capital"), layout.tts_end, layout.eot]
+    assert set(learned(builder, example, TEXT_PAD)) == {layout.tts_pad}
+    assert learned(builder, example, SPEECH_PAD) == [layout.audio_pad] * 2
+    (tool,) = (r for r in one_of_each() if r.task == "tool")
+    example = builder.build(tool, "0")
+    assert builder.tokenizer.decode(learned(builder, example, TOOL), controls=True).count("clock") == 1
+    assert builder.tokenizer.decode(learned(builder, example, TEXT)) == "yes"
+    (think,) = (r for r in one_of_each() if r.task == "think")
+    example = builder.build(think, "0")
+    assert builder.tokenizer.decode(learned(builder, example, THINK)) == "it is rome</think>"
+    assert builder.tokenizer.decode(learned(builder, example, TEXT)) == "rome"
+
+
+def test_which_side_is_learned(builder: Builder) -> None:
+    talk = make("answer", "x", HEARD, "yes", HEARD, "no")
+    both, last = builder.build(talk, "0"), builder.build(talk, "0", learns="last")
+    assert builder.tokenizer.decode(learned(builder, both, TEXT)) == "yesno"
+    assert builder.tokenizer.decode(learned(builder, last, TEXT)) == "no" and both.ids == last.ids
+    text = builder.build(make("text", "x", "will it rain"), "0")
+    assert NOTHING not in text.kinds and text.ids[-1] == builder.layout.pad
+    said = Said(role="assistant", items=("yes",), learn=False)
+    one = builder.build(Record(id="x", task="answer", messages=(*talk.messages[:2], said, *talk.messages[3:])), "0")
+    assert one.ids == both.ids and one.kinds == last.kinds
+
+
+def test_pseudo_sound_takes_the_place_of_sound(builder: Builder) -> None:
+    record = make("asr", "x", Heard(audio="heard/00000:1", said="rain in paris"), "rain in paris")
+    real, pseudo = builder.build(record, "0"), builder.build(record, "0", pseudo=True)
+    again, other = builder.build(record, "0", pseudo=True), builder.build(record, "1", pseudo=True)
+    assert not real.sounds[0].path and pseudo.sounds[0].path == again.sounds[0].path != other.sounds[0].path
+    (sound,) = pseudo.sounds
+    assert pseudo.ids[sound.start : sound.start + sound.rows] == [builder.layout.audio_patch] * sound.rows
+    for position, places in pseudo.copies:  # the head that writes a word looks at where it was read
+        assert {sound.path[p - sound.start] for p in places} <= {pseudo.ids[position + 1], *builder.misread} | {
+            builder.tokenizer.encode(" rain")[0], builder.tokenizer.encode("rain")[0]
+        }  # fmt: skip
+    assert pseudo.copies and not real.copies
+
+
+def test_the_guide_points_at_the_word_that_is_being_spoken(builder: Builder) -> None:
+    example = builder.build(make("tts", "x", "the capital", spoken()), "0")
+    found = Counter[str]()
+    for position, places in example.guides:
+        code = builder.layout.code_of(example.ids[position + 1])
+        word = "the" if (code + 0.5) / 25 < 0.1 else "capital"
+        assert builder.tokenizer.decode([example.ids[p] for p in places]).strip() == word
+        found[word] += 1
+    assert found["the"] == 2 and found["capital"] >= 7
+    read = {builder.tokenizer.decode([example.ids[p] for p in at]): example.ids[n + 1] for n, at in example.copies}
+    assert set(read.values()) == set(builder.tokenizer.encode("the capital"))
+
+
+def test_long_sound_is_cut_and_short_context_is_kept(sounds: Sounds) -> None:
+    builder = Builder(corpus.tokenizer(), variant("nano"), sounds, longest=400, piece_s=(0.1, 0.2))
+    example = builder.build(make("asr", "x", HEARD, "paris"), "0")
+    assert len(example.sounds) > 1 and not any(s.said for s in example.sounds)
+    assert all(num_rows(s.end - s.begin) == s.rows for s in example.sounds)
+    assert sounds.samples(Heard(audio="target/00000:0")) == int(corpus.TONE_S * 16_000)
+
+
+BAD = {
+    "over-long": ('{"audio": "heard/00000:1"}', '"%s"' % ("rome " * 500), "takes 5.. positions of 400"),
+    "empty target": ('{"audio": "heard/00000:1"}', '" "', "the target is empty"),
+    "no codes": ('{"audio": "heard/00000:1"}', '[{"speech": "rome", "codes": []}]', "the target is empty"),
+    "missing row": ('{"audio": "heard/00000:99"}', '"rome"', "heard/00000:99 is missing"),
+    "missing shard": ('{"audio": "heard/00009:0"}', '"rome"', "00009"),
+    "outside": ('{"audio": "heard/00000:1", "span": [0, 99999]}', '"rome"', "reaches outside"),
+    "too short": ('{"audio": "heard/00000:1", "span": [0, 9]}', '"rome"', "too few for a row"),
+    "count": ('{"audio": "heard/00000:1", "rows": 3}', '"rome"', "counts 3 rows of sound and .* takes 6"),
+    "code": ('{"audio": "heard/00000:1"}', '[{"speech": "rome", "codes": [27]}]', "Speech code 27 is out of range"),
+    "unheard": ('"rome"', '"rome"', "hears and the record holds no audio"),
+    "key": ('{"audio": "heard/00000:1", "spam": 1}', '"rome"', "spam"),
+    "tool": ('{"audio": "heard/00000:1"}', '[{"call": "clock", "arguments": "now"}]', "no JSON object"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_record_is_one_sentence_with_file_and_line(name: str, builder: Builder, tmp_path: Path) -> None:
+    heard, reply, why = BAD[name]
+    path = tmp_path / "bad.jsonl"
+    good = json.dumps(to_json(make("asr", "good", HEARD, "paris")))
+    messages = f'[{{"role": "human", "content": [{heard}]}}, {{"role": "assistant", "content": {reply}}}]'
+    path.write_text(f'{good}\n\n{{"id": "b", "task": "asr", "messages": {messages}}}\n')
+    with pytest.raises(BadRecord, match=rf"^{path}:3: .*{why}") as error:
+        for record in read_records(path):
+            builder.build(record, "0")
+    assert str(error.value).endswith(".") and "\n" not in str(error.value)
+
+
+def test_broken_lines_and_unknown_tasks() -> None:
+    for line, why in (("{", "is no JSON"), ("[]", "see antiphon"), ('{"id": "x"}', "'messages' is missing")):
+        with pytest.raises(BadRecord, match=f"^f:7: .*{why}"):
+            read_record(line, "f:7")
+    with pytest.raises(ConfigError, match="there is no task 'sing'"):
+        make("sing", "x", "a", "b")
+    with pytest.raises(ConfigError, match="spech"):
+        tasks.check_weights({"spech": 1.0})
+    with pytest.raises(AntiphonError, match="no records at"):
+        RecordFile(Path("nowhere.jsonl"))
+
+
+def test_the_mask_can_be_looked_at(builder: Builder) -> None:
+    example = builder.build(make("tts", "x", "the capital", spoken()), "0")
+    shown = show(example, builder.tokenizer, colour=False)
+    assert "[text: capital]" in shown and "[speech: 0 1 2 3]" in shown and "[speech_pad: 2]" in shown
+    assert "the capital<|EOT|>" in shown.split("[text")[0]
+    assert "\x1b[" in show(example, builder.tokenizer) and all(name in legend() for name in tasks.MODALITIES)
