@@ -52,16 +52,20 @@ class Trainee(nn.Module):
         return hear(self.lm, [s.mel for e in examples for s in e.sounds if s.mel is not None], augment)
 
     def reading(self, rows: list[Tensor], examples: list[Example], tokenizer: Tokenizer) -> Tensor | None:
-        """How far the rows are from spelling what was said, as in the adaptor's own training."""
-        said = [s.text for e in examples for s in e.sounds if s.mel is not None]
-        known = [(r, [1 + t for t in tokenizer.encode(text)]) for r, text in zip(rows, said, strict=True) if text]
-        known = [(r, ids) for r, ids in known if len(r) >= len(ids)]
-        if not known:
+        """How far the rows are from spelling what was said; where they do spell it is told to the examples' guides."""
+        heard = [(e, s) for e in examples for s in e.sounds if s.mel is not None]
+        told = [(r, e, [1 + t for t in tokenizer.encode(s.text)]) for r, (e, s) in zip(rows, heard, strict=True)]
+        told = [(r, e, ids) for r, e, ids in told if ids and len(r) >= len(ids)]
+        if not told:
             return None
+        known = [(r, ids) for r, _, ids in told]
         table = self.lm.model.embed_tokens.weight[: tokenizer.layout().pad].detach()
         classes = F.normalize(torch.cat([self.blank.detach()[None], table]).float(), dim=-1)
         padded = nn.utils.rnn.pad_sequence([F.normalize(r.float(), dim=-1) for r, _ in known], batch_first=True)
-        return ctc(SHARPNESS * padded @ classes.T, torch.tensor([len(r) for r, _ in known]), [ids for _, ids in known])
+        scores = SHARPNESS * padded @ classes.T
+        for score, (row, example, ids) in zip(scores.detach(), told, strict=True):
+            point_out(example, aligned(score[: len(row)].float().log_softmax(-1), ids), tokenizer)
+        return ctc(scores, torch.tensor([len(r) for r, _ in known]), [ids for _, ids in known])
 
     def fill(self, x: Tensor, examples: list[Example], heard_rows: list[Tensor]) -> Tensor:
         """Put pseudo-sound, or the rows of real sound, where the ids say `<audio_patch>`."""
@@ -102,6 +106,45 @@ class Trainee(nn.Module):
         scores = (rotate(q, *turn) * dim**-0.5) @ rotate(k, *turn).mT
         later = torch.ones(t, t, dtype=torch.bool).triu(1)
         return scores[:, 0].float().masked_fill(later, -1e9).log_softmax(-1)  # b t t
+
+
+def aligned(scores: Tensor, ids: list[int]) -> list[tuple[int, ...]]:
+    """The rows that spell each token on the best path of CTC: scores [t, v] are log probabilities, 0 is the blank."""
+    states = np.zeros(2 * len(ids) + 1, dtype=np.int64)
+    states[1::2] = ids
+    logs = scores[:, torch.from_numpy(states)].float().numpy()
+    skip = np.zeros(len(states), dtype=bool)
+    skip[3::2] = states[3::2] != states[1:-2:2]
+    best = np.full(len(states), -np.inf)
+    best[:2] = logs[0, :2]
+    came = np.zeros((len(logs), len(states)), dtype=np.int64)
+    for t in range(1, len(logs)):
+        ways = np.stack([best, np.r_[-np.inf, best[:-1]], np.where(skip, np.r_[-np.inf, -np.inf, best[:-2]], -np.inf)])
+        came[t] = ways.argmax(0)
+        best = ways.max(0) + logs[t]
+    at = len(states) - 1 if best[-1] > best[-2] else len(states) - 2
+    places = [list[int]() for _ in ids]
+    for t in range(len(logs) - 1, -1, -1):
+        if at % 2:
+            places[at // 2].append(t)
+        at -= int(came[t, at])
+    return [tuple(sorted(p)) for p in places]
+
+
+def point_out(example: Example, places: list[tuple[int, ...]], tokenizer: Tokenizer) -> None:
+    """Where the words of a transcript, or those said after the speaker, were heard, as on a token path."""
+    if len(example.sounds) != 1 or example.task not in ("hear", "talk", "answer"):
+        return
+    start, layout = example.sounds[0].start, tokenizer.layout()
+    text = [i for i, kind in enumerate(example.kind) if kind == TEXT and example.ids[i] < layout.pad]
+    if example.task != "hear" and example.about != "say":
+        return
+    heard = [example.ids[i] for i in text]
+    if len(heard) > len(places):
+        return
+    for i, place in zip(text, places[-len(heard) :], strict=True):
+        if place:
+            example.copies.append((i - 1, tuple(start + p for p in place)))
 
 
 def collate(examples: list[Example], layout: TokenLayout, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,12 +196,12 @@ def batch_losses(model: Trainee, examples: list[Example], tokenizer: Tokenizer, 
         mask = kind == which
         if mask.any():
             parts[name] = weight * nats[mask].mean()
-    where = torch.zeros(attention.shape, dtype=torch.bool)
-    parts["guide"] = 0.3 * guide_loss(attention, spoken_words(where.clone(), examples))
-    parts["copy"] = 0.3 * guide_loss(copying, copied_words(where, examples))
     reading = model.reading(rows, examples, tokenizer)
     if reading is not None:
         parts["reading"] = 0.2 * reading
+    where = torch.zeros(attention.shape, dtype=torch.bool)
+    parts["guide"] = 0.3 * guide_loss(attention, spoken_words(where.clone(), examples))
+    parts["copy"] = 0.3 * guide_loss(copying, copied_words(where, examples))
     return parts
 
 
