@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from antiphon.cli.main import app
+from antiphon.data.engines import catalogue
 from antiphon.data.synth import LICENCES
 
 ROOT = Path(__file__).parent.parent
@@ -103,6 +104,12 @@ def test_every_voice_is_licensed() -> None:
     told = {voice: tuple(rest.split(" | ")) for voice, rest in table(THIRD_PARTY, "Speech that nano").items()}
     assert told == LICENCES
     assert not any("mbrola" in part for licence in LICENCES.values() for part in licence)
+
+
+def test_every_engine_is_licensed() -> None:
+    there = {(v.package, v.licence) for engine in catalogue.ENGINES.values() for v in engine.voices}
+    told = {tuple(rest.split(" | ")) for rest in table(THIRD_PARTY, "Engines of").values()}
+    assert told == there
 
 
 def test_a_file_fits_in_the_head() -> None:

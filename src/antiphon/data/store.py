@@ -1,4 +1,7 @@
-"""Shards of speech on disk: one `.npy` of 16-bit samples end to end, and one `.jsonl` that says what lies where."""
+"""Shards of speech on disk: one `.npy` of 16-bit samples end to end, and one `.jsonl` that says what lies where.
+
+Any clip is read without the others: `read_clip(folder, number, row)` maps the shard and copies that piece.
+"""
 
 import json
 import os
@@ -36,17 +39,23 @@ def write_shard(folder: Path, number: int, items: Iterable[tuple[Row, npt.NDArra
     folder.mkdir(parents=True, exist_ok=True)
     rows, pieces, offset = [], [], 0
     for row, audio in items:
-        pieces.append(np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16))
+        pieces.append(to_int16(audio))
         rows.append({**row, "offset": offset, "length": len(audio), "rate": rate})
         offset += len(audio)
     path, index = folder / f"{number:05d}.npy", folder / f"{number:05d}.jsonl"
-    with open(path.with_suffix(".npy.part"), "wb") as file:
+    part = folder / f"{number:05d}.{os.getpid()}.part"  # of this process: one that was killed may leave its own
+    with open(part, "wb") as file:
         np.save(file, np.concatenate(pieces) if pieces else np.zeros(0, np.int16))
-    os.replace(path.with_suffix(".npy.part"), path)
-    part = index.with_suffix(".jsonl.part")
+    os.replace(part, path)
     part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     os.replace(part, index)
     return offset
+
+
+def to_int16(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    """Sound as it is stored: 16-bit, clipped where it is louder than full scale."""
+    stored: npt.NDArray[np.int16] = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+    return stored
 
 
 def shard_numbers(folder: Path) -> list[int]:
@@ -67,6 +76,12 @@ def read_shard(folder: Path, number: int) -> Iterator[Item]:
     sound = np.load(folder / f"{number:05d}.npy", mmap_mode="r")
     for row in read_index(folder, number):
         yield Item(row=row, audio=cut(sound, row["offset"], row["length"]))
+
+
+def read_clip(folder: Path, number: int, row: Row) -> npt.NDArray[np.float32]:
+    """Read the sound of one row of a shard, float32 mono [n], and nothing else."""
+    sound = np.load(folder / f"{number:05d}.npy", mmap_mode="r")
+    return cut(sound, row["offset"], row["length"])
 
 
 def cut(sound: npt.NDArray[np.int16], offset: int, length: int) -> npt.NDArray[np.float32]:

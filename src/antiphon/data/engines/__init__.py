@@ -1,0 +1,1 @@
+"""Speech synthesis engines as plug-ins; `catalogue` lists them, `protocol` says what one must do."""
