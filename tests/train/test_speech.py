@@ -17,17 +17,19 @@ from antiphon.train.decode import greedy
 from antiphon.train.ears import EarOptions
 from antiphon.train.helps import Helps
 from antiphon.train.learner import Learner
+from antiphon.train.log import read_log
 from antiphon.train.loop import train
 from antiphon.train.mixture import Mixture
 from antiphon.train.options import Part, Rates, SpeechOptions
+from antiphon.train.pack import Micro, micro_batches, share
 from antiphon.train.pieces import Pieces
 from antiphon.train.records import BadRecord, Heard, Record, Spoken, write_records
 from antiphon.train.run import Optimizer, Run, Schedule
 from antiphon.train.speech import SpeechStage, grown, part_of, speech
-from antiphon.train.stage import Place
+from antiphon.train.stage import Item, Place
 from antiphon.train.tasks import MODALITIES, make
 from antiphon.train.weights import read_weights
-from tests.train import corpus
+from tests.train import children, corpus
 
 EVERYTHING = Rates(encoder=1e-3, adaptor=1e-3, llm=1e-3, embed=1e-3, head=1e-3)
 HELPS = Helps(guide=0.3, copy=0.3, reading=0.2, row_norm=0.05, layer=1, code_noise=0.1)
@@ -254,8 +256,8 @@ def test_the_mixture_is_a_function_of_the_step(stage: SpeechStage) -> None:
     assert [[e.ids for e in one.items(s)] for s in range(3)] != [[e.ids for e in other.items(s)] for s in range(3)]
     drawn = [draw for block in range(30) for draw in one.drawn(block)]
     counted = Counter(draw.part for draw in drawn)
-    for part, share in enumerate(one.shares):
-        assert counted[part] == round(share * 64 * 30)  # exact shares
+    for part, amount in enumerate(one.shares):
+        assert counted[part] == round(amount * 64 * 30)  # exact shares
         seen = Counter(draw.record for draw in drawn if draw.part == part)
         assert max(seen.values()) - min(seen.values()) <= 1 and len(seen) == len(corpus.CITIES)  # each once an epoch
     assert sum(one.shares) == pytest.approx(1.0)
@@ -299,3 +301,28 @@ def test_heads_that_are_not_there() -> None:
     sizes = corpus.config(500).lm
     with pytest.raises(ConfigError, match="2 layers of 4 heads"):
         Learner(sizes, 100, Helps(guide=1.0, layer=2))
+
+
+@pytest.mark.slow
+def test_a_rank_without_sound_does_not_hang(runs: Path, tmp_path: Path) -> None:
+    """On two ranks one may hear while the other only reads; both see and learn what one rank alone does."""
+    long = [make("text", f"l{n}", " is" * (38 + n)) for n in range(6)]  # about as long as the others
+    write_records(runs / "data" / "long.jsonl", long)
+    parts, data = (("text", "long", 0.0), ("asr", "asr", 0.0)), str(runs / "data")
+    chosen = options(runs, *parts, data=data, helps=Helps(reading=0.1))
+    mixed = replace(run("mixed", chosen, 4), micro_size=64, sample_every=0)
+    stage = speech(mixed, place(runs))
+    groups = [micro_batches(stage.items(step), mixed.micro_size) for step in range(4)]
+    heard = {tuple(bool(m.items[0].record.heard) for m in pair) for g in groups for pair in zip(*both(g), strict=True)}
+    assert (True, False) in heard or (False, True) in heard
+    for size in (1, 2):
+        assert children.train(mixed, tmp_path / str(size), size=size) == []
+    logs = [[line for line in read_log(tmp_path / str(size)) if "loss" in line] for size in (1, 2)]
+    for one, two in zip(*logs, strict=True):
+        assert one["loss"] == pytest.approx(two["loss"], abs=1e-5)
+        assert (one["seen"], one["count"]) == (two["seen"], two["count"])
+
+
+def both(groups: list[tuple[Item, ...]]) -> list[list[Micro]]:
+    """The micro-batches of two ranks."""
+    return [share(groups, rank, 2) for rank in range(2)]

@@ -32,7 +32,8 @@ from antiphon.train.tasks import NOTHING, SPEECH, SPEECH_PAD, TEXT, TEXT_PAD, TH
 from tests.train import corpus
 
 HEARD = Heard(audio="heard/00000:1", said="paris")
-WORDS = (("the", 0.0, 0.1), ("capital", 0.1, 0.4))
+WORDS = (("the", 0.0, 0.32), ("capital", 0.32, 0.56))
+EARLY = (("the", 0.0, 0.01), ("capital", 0.01, 0.48))  # speech that runs ahead of its text
 CALL = ToolCall("clock", '{"what":"time"}')
 
 
@@ -155,14 +156,17 @@ def test_pseudo_sound_takes_the_place_of_sound(builder: Builder) -> None:
 
 
 def test_the_guide_points_at_the_word_that_is_being_spoken(builder: Builder) -> None:
-    example = builder.build(make("tts", "x", "the capital", spoken()), "0")
+    example = builder.build(make("tts", "x", "the capital", spoken(count=14)), "0")
     found = Counter[str]()
+    late = builder.build(make("tts", "x", "the capital", Spoken(text="the capital", codes=(1,) * 12, words=EARLY)), "0")
+    for position, places in [*example.guides, *late.guides]:
+        assert max(places) <= position  # nobody can look at what is not written yet
     for position, places in example.guides:
         code = builder.layout.code_of(example.ids[position + 1])
-        word = "the" if (code + 0.5) / 25 < 0.1 else "capital"
+        word = "the" if (code + 0.5) / 25 < 0.32 else "capital"
         assert builder.tokenizer.decode([example.ids[p] for p in places]).strip() == word
         found[word] += 1
-    assert found["the"] == 2 and found["capital"] >= 7
+    assert found == {"the": 4, "capital": 6}  # from where each is written to the last code
     read = {builder.tokenizer.decode([example.ids[p] for p in at]): example.ids[n + 1] for n, at in example.copies}
     assert set(read.values()) == set(builder.tokenizer.encode("the capital"))
 

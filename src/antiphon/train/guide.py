@@ -49,7 +49,10 @@ def copied(source: Sequence[Source], tokens: Sequence[int], first: int, stride: 
 def spoken(
     tokenizer: Tokenizer, layout: TokenLayout, text: Sequence[int], words: Sequence[Word], begin: int, slots: int
 ) -> list[Look]:
-    """Looks of a spoken turn whose first slot stands at `begin`: every code towards the tokens of its word."""
+    """Looks of a spoken turn whose first slot stands at `begin`: every code towards the tokens of its word.
+
+    A code whose word is not written yet has none.
+    """
     if not words:
         return []
     group, looks, spans = 1 + layout.audio_per_group, [], word_spans(tokenizer, text, words)
@@ -57,7 +60,7 @@ def spoken(
         number, within = divmod(place, group)
         now = (layout.audio_per_group * number + within - 0.5) / CODE_HZ
         span = next((s for (_, a, b), s in zip(words, spans, strict=True) if a <= now < b), None) if within else None
-        if span and group * (span[1] - 1) < slots:
+        if span and group * (span[1] - 1) < place:  # speech may run ahead of its text, which nobody can look at
             looks.append((begin + place - 1, tuple(begin + group * n for n in range(*span))))
     return looks
 
