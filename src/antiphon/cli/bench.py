@@ -1,4 +1,4 @@
-"""Measure speed, as JSON:  antiphon bench --threads 1"""
+"""Measure speed, as JSON:  antiphon bench --threads 1   or of training:  antiphon bench train --threads 1"""
 
 import json
 from pathlib import Path
@@ -8,9 +8,11 @@ import typer
 
 from antiphon.cli.options import Device, Dtype, Name, Seed, VoiceClip, load_model, read
 
+TRAIN = "train"  # a recording of this name is ./train
+
 
 def bench(
-    audio: Annotated[Path | None, typer.Argument(help="A question; the one that ships with nano by default.")] = None,
+    audio: Annotated[Path | None, typer.Argument(help="A question, nano's own by default; or the word train.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Answers to measure, after one to warm up.")] = 3,
     model: Name = "nano",
     voice: VoiceClip = None,
@@ -19,7 +21,13 @@ def bench(
     dtype: Dtype = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
 ) -> None:
-    """Measure the whole answer: real-time factor, time to the first sound, tokens a second, peak memory."""
+    """Measure the whole answer: real-time factor, time to the first sound, tokens a second, peak memory.
+
+    `train` measures the training loop instead: its time beside a bare loop's, and the share of the matmul peak.
+    """
+    if str(audio) == TRAIN:
+        _bench_training(device, dtype or "float32", threads)
+        return
     from antiphon.runtime.measure import measure
     from antiphon.weights.find import PRESETS
 
@@ -27,3 +35,10 @@ def bench(
     loaded = load_model(model, device, dtype, threads)
     figures = measure(loaded, question, repeats=repeats, voice=voice, seed=seed)
     print(json.dumps({"model": model, "device": device, "threads": threads, **figures}, indent=2))
+
+
+def _bench_training(device: str, dtype: str, threads: int) -> None:
+    from antiphon.train.measure import measure_training
+
+    figures = measure_training(device=device, dtype=dtype, threads=threads)
+    print(json.dumps({"device": device, "dtype": dtype, "threads": threads, **figures}, indent=2))

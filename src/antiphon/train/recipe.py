@@ -38,9 +38,7 @@ def load_recipe(path: str) -> list[Run]:
         hint = nearest(function, [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")])
         raise ConfigError(f"{file} has no function {function!r}{hint}; give the name of one that returns a Run.")
     given: Any = made()
-    runs: list[Run] = [given] if isinstance(given, Run) else list(given)
-    _check(runs, path)
-    return runs
+    return _checked([given] if isinstance(given, Run) else list(given), path)
 
 
 def with_settings(runs: Sequence[Run], settings: Sequence[str]) -> list[Run]:
@@ -122,12 +120,12 @@ def _import(file: Path) -> ModuleType:
     return found
 
 
-def _check(runs: Sequence[Run], path: str) -> None:
+def _checked(runs: list[Any], path: str) -> list[Run]:
     """Each run is one, has a name of its own, and begins from one that comes before it or from a path."""
     names: list[str] = []
     for run in runs:
         if not isinstance(run, Run):
-            raise ConfigError(f"recipe {path} returned a {type(run).__name__}; a Run or a list of them was expected.")
+            raise ConfigError(f"recipe {path} returned a value of type {type(run).__name__}; Runs were expected.")
         if run.name in names:
             raise ConfigError(f"recipe {path} has two runs called {run.name!r}; give each a name of its own.")
         begins = run.init_from
@@ -141,3 +139,4 @@ def _check(runs: Sequence[Run], path: str) -> None:
         names.append(run.name)
     if not runs:
         raise ConfigError(f"recipe {path} has no runs; return at least one.")
+    return runs
