@@ -13,7 +13,7 @@ Each figure comes with its count and its 95 % interval.
 import argparse
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,10 @@ def share(right: list[bool]) -> dict[str, Any]:
     return {"rate": found.value, "low": found.low, "high": found.high, "n": len(right)}
 
 
-def answers(model: Model, limit: int | None) -> dict[str, Any]:
+def answers(model: Model, limit: int | None, sets: Sequence[str] = tuple(SETS)) -> dict[str, Any]:
     """Held-out questions: word error rate of hearing, and the share of right answers, aloud."""
     out: dict[str, Any] = {}
-    for title, name in SETS.items():
+    for title, name in ((title, SETS[title]) for title in sets):
         said, heard, right, by_task = [], [], [], dict[str, list[bool]]()
         for dialogue, sounds in dialogues(name, limit):
             for turn, sound in zip(dialogue.turns, sounds, strict=True):
@@ -195,6 +195,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all by default")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS), help="which questions, for `answers`")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -204,7 +205,7 @@ def main() -> None:
     if unknown := [part for part in args.parts if part not in PARTS]:
         parser.error(f"{unknown[0]} is no part; the parts are {', '.join(PARTS)}.")
     for part in args.parts or PARTS:
-        report[part] = PARTS[part](model, args.limit)
+        report[part] = answers(model, args.limit, args.sets) if part == "answers" else PARTS[part](model, args.limit)
         print(part, json.dumps(report[part]), flush=True)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
