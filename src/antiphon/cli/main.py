@@ -11,6 +11,7 @@ from antiphon.cli.analyse import analyse
 from antiphon.cli.bench import bench
 from antiphon.cli.caption import caption
 from antiphon.cli.convert import convert
+from antiphon.cli.data import data
 from antiphon.cli.doctor import doctor
 from antiphon.cli.speak import speak
 from antiphon.cli.talk import talk
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(data, name="data")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from antiphon.data.engines.host import HEAD
 from antiphon.data.engines.protocol import NOTHING, Control, Controls, EngineVoice, Speech, Utterance
+from antiphon.errors import CapacityError
 
 # --- the other process -----------------------------------------------------------------------------------------------
 
@@ -48,7 +49,8 @@ class Host:
     def _read(pipe: IO[bytes], count: int) -> bytes:
         found = pipe.read(count)
         if len(found) != count:
-            raise RuntimeError("the speech engines' process has ended")
+            raise CapacityError("the process of the speech engines has ended, perhaps for want of memory or of "
+                                "espeak-ng-data; give the same command again.")  # fmt: skip
         return found
 
     def close(self) -> None:
