@@ -79,7 +79,7 @@ def _fetch(repository: str, revision: str | None, asked: str) -> Path:
         raise WeightsError(f"ANTIPHON_HUB is {hub!r}; it is either huggingface or modelscope.")
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     quiet = not sys.stderr.isatty() and not are_progress_bars_disabled()
     if quiet:  # bars are for terminals
