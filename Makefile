@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk test test-slow test-gpu lint clean
+.PHONY: talk test test-slow test-gpu train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
@@ -24,6 +24,9 @@ test: lint
 
 test-slow: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -rs --durations=10
+
+train-smoke: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/antiphon train recipes/nano --smoke
 
 test-gpu: $(VENV)/.dev
 	@device=$$($(BIN)/python -m antiphon.cli.accelerator); \
