@@ -289,6 +289,11 @@ def test_workers_make_the_same_as_one(tmp_path: Path) -> None:
     assert done[0].audio_s == done[1].audio_s > 5 and os.listdir(tmp_path / "1")
 
 
+def test_the_recogniser_is_asked_only_what_it_knows() -> None:
+    assert recogniser.fair("flite", "slt") and recogniser.fair("festival", "kal")
+    assert not any(recogniser.fair(*which) for which in (("espeak", "en-us"), ("openjtalk", "mei"), ("no", "one")))
+
+
 @pytest.mark.slow
 def test_the_recogniser_tells_speech_from_none(tmp_path: Path) -> None:
     if not recogniser.installed():

@@ -100,7 +100,7 @@ def plan(spec: CorpusSpec, voices: Voices, number: int, attempt: int) -> Plan:
         controls=controls,
         level_db=round(float(level), 2),
         edges_s=(round(rng.uniform(*EDGE_S), 3), round(rng.uniform(*EDGE_S), 3)),
-        judged=rng.random() < spec.judged and around == "clean" and texts.language == recogniser.LANGUAGE,
+        judged=rng.random() < spec.judged and around == "clean" and recogniser.fair(who.engine, who.voice),
     )
 
 

@@ -13,7 +13,7 @@ SPOKEN_BELOW_DB = 40  # a frame that much quieter than the loudest one is silenc
 LEAST_SPOKEN = 0.15
 SECONDS_PER_CHARACTER = {"en": (0.02, 0.30), "zh": (0.08, 0.8), "yue": (0.08, 0.8), "ja": (0.04, 0.4),
                          "zh-latn": (0.02, 0.4)}  # fmt: skip
-MOST_WORD_ERRORS = 0.75  # a judge who knows no voice of ours hears half of the words of a good clip
+MOST_WORD_ERRORS = 0.75  # a judge who was trained on people misses a third of the words of a good clip
 FAULTS = ("not finite", "too short", "too long", "silent", "clipped", "mostly silent", "too fast", "too slow",
           "not understood")  # fmt: skip
 

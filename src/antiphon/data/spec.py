@@ -44,7 +44,7 @@ class CorpusSpec:
     emotions: Mapping[str, float] = field(default_factory=lambda: {"neutral": 1.0})
     rhythms: Mapping[str, float] = field(default_factory=lambda: {"even": 1.0})
     surroundings: Mapping[str, float] = field(default_factory=lambda: {"clean": 1.0})
-    judged: float = 0.0  # share of clean English clips that a recogniser must understand (slow)
+    judged: float = 0.0  # share of clean English clips by recorded voices that a recogniser must understand (slow)
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "").replace("_", "").isalnum():

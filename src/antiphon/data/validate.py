@@ -123,7 +123,7 @@ def manifest_line(shard: int, row: Row) -> str:
 
 
 def sample(folder: Path, count: int, seed: int = 0, judged: int = 0) -> Sampled:
-    """Try random clips by every filter, and up to `judged` clean English ones among them by the recogniser."""
+    """Try random clips by every filter, and up to `judged` of those that it can judge by the recogniser."""
     rows = [json.loads(line) for line in _lines(folder / "manifest.jsonl")]
     rows = Random(f"{seed} sample").sample(rows, min(count, len(rows)))
     wrong, heard, understood = list[str](), 0, 0
@@ -131,7 +131,8 @@ def sample(folder: Path, count: int, seed: int = 0, judged: int = 0) -> Sampled:
         audio = read_clip(folder / "shards", row["shard"], row)
         plain = row["surroundings"] == "clean"
         reasons = filters.faults(audio, row["rate"], row["text"] if plain else "", row["language"])
-        if plain and heard < judged and row["language"] == recogniser.LANGUAGE:
+        source = row["provenance"]
+        if plain and heard < judged and recogniser.fair(source["engine"], source["voice"]):
             heard += 1
             good = recogniser.word_errors(audio, row["rate"], row["text"]) <= filters.MOST_WORD_ERRORS
             understood += good
