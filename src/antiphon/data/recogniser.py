@@ -1,7 +1,7 @@
 """A judge of clips that was trained on people: pocketsphinx with its general model of English; slow, hard of hearing.
 
-It is optional (`pip install antiphon[recipes]`). It misses four in five words of espeak-ng, in its plainest voice too, so
-it judges English by recorded voices only, and tells their speech from broken speech and no more.
+It is optional (`pip install antiphon[recipes]`). It misses four in five words of espeak-ng, plain ones too, so it
+judges English by recorded voices only, and tells their speech from broken speech and no more.
 """
 
 import importlib.util

@@ -44,11 +44,10 @@ class OpenJTalk:
 
         found = []
         for said in utterances:
-            half_tone = float(SEMITONES * np.log2(said.controls.pitch))
-            try:
-                wave, rate = pyopenjtalk.tts(said.text, speed=said.controls.speed, half_tone=half_tone)
-            except RuntimeError:  # the library's word for a text in which nothing can be said
+            if not any(character.isalnum() for character in said.text):  # the library would crash
                 found.append(NOTHING)
                 continue
+            half_tone = float(SEMITONES * np.log2(said.controls.pitch))
+            wave, rate = pyopenjtalk.tts(said.text, speed=said.controls.speed, half_tone=half_tone)
             found.append(Speech(audio=(wave / 32768).astype(np.float32), rate=int(rate)))
         return found
