@@ -17,7 +17,7 @@ from antiphon.data.grammar import HELD_SLOTS, Family, Split, ask, fraction
 from antiphon.data.numbers import spoken
 from antiphon.data.skills import hanzi
 from antiphon.data.skills.classes import DIMENSIONS
-from antiphon.data.skills.exchange import Conversation, Language, Part, Skill, Turn, Who, said, wording
+from antiphon.data.skills.exchange import LANGUAGES, Conversation, Language, Part, Skill, Turn, Who, said, wording
 from antiphon.data.skills.noticing import PLAIN, content
 
 PROMPT = "think"
@@ -238,7 +238,6 @@ def _event_names(language: Language) -> tuple[str, ...]:
 @cache
 def skills() -> tuple[Skill, ...]:
     """Reasoning about what was heard."""
-    tongues: tuple[Language, ...] = ("en", "zh")
-    ranked = [_ranked(dimension, language) for dimension in RANKED for language in tongues]
-    sounds = [make(language) for make in (_which_first, _alike) for language in tongues]
+    ranked = [_ranked(dimension, language) for dimension in RANKED for language in LANGUAGES]
+    sounds = [make(language) for make in (_which_first, _alike) for language in LANGUAGES]
     return (*ranked, _who_said(), *sounds, _how_many())

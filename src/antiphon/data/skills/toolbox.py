@@ -7,7 +7,7 @@ a tool is called one is on offer and not called.
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from random import Random
@@ -24,7 +24,18 @@ from antiphon.data.world import ToolCall
 from antiphon.tools import clock
 
 FILLERS: dict[Language, str] = {"en": families.FILLERS[0], "zh": "我查一下。"}
-Made = tuple[str, dict[str, str], str, str, Slots, Who | None]  # what is said, arguments, result, reply, slots, voice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """One use of a tool: what is asked, the arguments that follow, what comes back, and what is said of it."""
+
+    asked: str
+    arguments: dict[str, str]
+    result: str
+    reply: str
+    slots: Slots
+    voice: Who | None = None
 
 
 def definition(name: str, description: str, parameters: dict[str, str]) -> str:
@@ -53,17 +64,17 @@ def _offered(rng: Random, *needed: str) -> tuple[str, ...]:
 
 
 def _called(
-    rng: Random, language: Language, family: Family, split: Split, template: str, tool: str, made: Made
+    rng: Random, language: Language, family: Family, split: Split, template: str, tool: str, use: Use
 ) -> Conversation:
     """The conversation in which one tool is called once."""
-    text, arguments, result, reply, slots, voice = made
     call = ToolCall(
         name=json.loads(tool)["function"]["name"],
-        arguments=json.dumps(arguments, ensure_ascii=False, separators=(",", ":")),
+        arguments=json.dumps(use.arguments, ensure_ascii=False, separators=(",", ":")),
     )
     turn = Turn(
-        heard=(said(text, language),), reply=reply, language=language, voice=voice, filler=FILLERS[language], call=call,
-        result=result, task="call", family=family.name, template=template, slots=slots, split=split,
+        heard=(said(use.asked, language),), reply=use.reply, language=language, voice=use.voice,
+        filler=FILLERS[language], call=call, result=use.result, task="call", family=family.name, template=template,
+        slots=use.slots, split=split,
     )  # fmt: skip
     return Conversation(task="call", language=language, tools=_offered(rng, tool), turns=(turn,))
 
@@ -97,8 +108,11 @@ def _clock(rng: Random, split: Split) -> Conversation:
         }[what]
         if what == "day" or (fraction("slots", family.name, told) < HELD_SLOTS) == (split == "slots"):
             break
-    made: Made = (template, {"what": what}, clock.clock_says(moment), f"{told}。", (("said", told),), None)
-    return _called(rng, "zh", family, split, template, CLOCK, made)
+    use = Use(
+        asked=template, arguments={"what": what}, result=clock.clock_says(moment), reply=f"{told}。",
+        slots=(("said", told),),
+    )  # fmt: skip
+    return _called(rng, "zh", family, split, template, CLOCK, use)
 
 
 def _english_clock(rng: Random, split: Split) -> Conversation:
@@ -137,8 +151,9 @@ def _weather(language: Language) -> Callable[[Random, Split], Conversation]:
         sky, number = (sky_en, spoken(degrees)) if language == "en" else (sky_zh, hanzi.spoken(degrees))
         reply = fill(family.reply, {**row, "sky": sky, "number": number})
         result = f"{row['name']}: {sky_en.removeprefix('is ')}, {degrees} degrees"
-        made: Made = (fill(template, row), {"city": row["name"]}, result, reply, tuple(row.items()), None)
-        return _called(rng, language, family, split, template, WEATHER, made)
+        use = Use(asked=fill(template, row), arguments={"city": row["name"]}, result=result, reply=reply,
+                  slots=tuple(row.items()))  # fmt: skip
+        return _called(rng, language, family, split, template, WEATHER, use)
 
     return draw
 
@@ -183,8 +198,9 @@ def _web(language: Language) -> Callable[[Random, Split], Conversation]:
                 break
         result = fill(found, row)
         reply = result + ("." if language == "en" else "。")
-        made: Made = (fill(template, {"topic": topic}), {"query": topic}, result, reply, (("topic", topic),), None)
-        return _called(rng, language, family, split, template, WEB_SEARCH, made)
+        use = Use(asked=fill(template, {"topic": topic}), arguments={"query": topic}, result=result, reply=reply,
+                  slots=(("topic", topic),))  # fmt: skip
+        return _called(rng, language, family, split, template, WEB_SEARCH, use)
 
     return draw
 
@@ -222,9 +238,9 @@ def _voices(language: Language) -> Callable[[Random, Split], Conversation]:
         template, row = family.pick(rng, split)
         query = row["x"].removeprefix("an ").removeprefix("a ")
         result = json.dumps({"voice": query}, ensure_ascii=False)
-        voice = people[row["x"]]
-        made: Made = (fill(template, row), {"query": query}, result, fill(reply, row), tuple(row.items()), voice)
-        return _called(rng, language, family, split, template, AUDIO_SEARCH, made)
+        use = Use(asked=fill(template, row), arguments={"query": query}, result=result, reply=fill(reply, row),
+                  slots=tuple(row.items()), voice=people[row["x"]])  # fmt: skip
+        return _called(rng, language, family, split, template, AUDIO_SEARCH, use)
 
     return draw
 
@@ -250,7 +266,8 @@ NAMES = ("set_{thing}", "{thing}_{what}", "{thing}", "change_{thing}", "{thing}_
 WORKED, FAILED = "the {thing} is on {value} now.", "sorry, that did not work."
 
 
-def _thing_is_held(thing: str) -> bool:
+def thing_is_held(thing: str) -> bool:
+    """Whether training never meets a tool for a thing."""
     return fraction("thing", thing) < HELD_SLOTS
 
 
@@ -258,17 +275,16 @@ def _described(rng: Random, split: Split) -> Conversation:
     """Set something by a tool of which nothing is known but its description."""
     family = Family(name="described", task="call", asks=SET, reply=WORKED)
     template = wording(family, rng, split)
-    thing = rng.choice([thing for thing in THINGS if _thing_is_held(thing) == (split == "slots")])
+    thing = rng.choice([thing for thing in THINGS if thing_is_held(thing) == (split == "slots")])
     what = rng.choice(list(VALUES))
     row = {"thing": thing, "what": what, "value": rng.choice(VALUES[what])}
     worked = rng.random() < 0.85
     parameter = rng.choice((what, "value", "to"))
     tool = definition(fill(rng.choice(NAMES), row), f"Set the {what} of the {thing}.", {parameter: what})
     reply = fill(WORKED, row) if worked else FAILED
-    made: Made = (
-        fill(template, row), {parameter: row["value"]}, "ok" if worked else "error", reply, tuple(row.items()), None,
-    )  # fmt: skip
-    return _called(rng, "en", family, split, template, tool, made)
+    use = Use(asked=fill(template, row), arguments={parameter: row["value"]}, result="ok" if worked else "error",
+              reply=reply, slots=tuple(row.items()))  # fmt: skip
+    return _called(rng, "en", family, split, template, tool, use)
 
 
 # --- tools that are not called ---------------------------------------------------------------------------------------
