@@ -147,8 +147,10 @@ class Builder:
         example.add([self.layout.bot, *self.encode("assistant\n")])
         example.add([self.call_tags[0], *self.encode(call), self.call_tags[1], self.layout.eot], TEXT)
 
-    def spoken(self, example: Example, spoken: Spoken, learn: bool = True, call: str = "") -> None:
-        """The reply aloud: ta4, then the call of a tool if there is one."""
+    def spoken(
+        self, example: Example, spoken: Spoken, learn: bool = True, call: str = "", words_only: bool = False
+    ) -> None:
+        """The reply aloud: ta4, then the call of a tool if there is one. `words_only`: no code, no end is learned."""
         layout = self.layout
         example.add([layout.bot, *self.encode("assistant\n"), layout.tts_start])
         text, begin = self.encode(spoken.text), len(example.ids)
@@ -161,8 +163,10 @@ class Builder:
                 span = next((s for (_, a, b), s in zip(spoken.words, spans, strict=True) if a <= now < b), None)
                 if span and begin + 5 * (span[1] - 1) < len(example.ids):
                     example.guide.append((len(example.ids) - 1, begin + 5 * span[0], begin + 5 * span[1]))
+            if words_only and within:
+                kind = NONE
             example.add([token], kind if learn else NONE)
-        example.add([layout.tts_end], TEXT if learn else NONE)
+        example.add([layout.tts_end], TEXT if learn and not words_only else NONE)
         if call:
             example.add([self.call_tags[0], *self.encode(call), self.call_tags[1]], TEXT if learn else NONE)
         example.add([layout.eot], TEXT if learn else NONE)

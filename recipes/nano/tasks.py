@@ -6,6 +6,7 @@ stands for the sound, so that the language model can learn before its ears do.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -36,7 +37,7 @@ from recipes.nano.features import clips
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
 MIX_THINK = {"answer": 0.45, "sum": 0.20, "sums": 0.15, "hear": 0.20}  # words alone: facts, memory, sums
-MIX_REAL = {"speak": 0.14, "talk": 0.24, "answer": 0.28, "sum": 0.08, "sums": 0.02, "hear": 0.24}
+MIX_REAL = {"speak": 0.18, "talk": 0.22, "mute": 0.24, "answer": 0.10, "sum": 0.04, "sums": 0.02, "hear": 0.20}
 REAL = 0.6  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
 BATCH_TOKENS, LONGEST, STRIDE, PAGE = 1600, 544, 32, 500
@@ -66,6 +67,7 @@ class Tasks:
         self.heard = [c for c in clips("heard")] if real else []
         self.dialogues = list(conversations("dialogue")) if real else []
         self.aloud = [d for d in self.dialogues if self.speakable(d[0])]
+        self.voiceless = {k: [d for d in self.dialogues if d[0].task == k] for k in ("arithmetic", "say")}
         self.pool = lru_cache(2)(self._pool)
         print(len(self.texts), "spoken texts,", len(self.sayings), "sayings,", len(self.heard), "heard,",
               len(self.dialogues), "dialogues,", len(self.aloud), "aloud", flush=True)  # fmt: skip
@@ -136,6 +138,25 @@ class Tasks:
             return self.conversation(dialogue, self.heard_turns(dialogue, mels, rng), rng.random() < 0.3, True)
         dialogue = self.draw(rng, True)
         return self.conversation(dialogue, [[self.path(t.user, rng)] for t in dialogue.turns], rng.random() < 0.3, True)
+
+    def mute(self, rng: Random) -> Example:
+        """Answer aloud what the voice never said: only the words are learned, between codes of something else."""
+        kind = rng.choice(("arithmetic", "say"))
+        if self.real and self.voiceless[kind] and rng.random() < REAL:
+            dialogue, mels = rng.choice(self.voiceless[kind])
+            sounds = self.heard_turns(dialogue, mels, rng)
+        else:
+            dialogue = world.sample(rng, kind)
+            sounds = [[self.path(turn.user, rng)] for turn in dialogue.turns]
+        example = Example(task="talk", about=dialogue.task)
+        self.builder.message(example, "system", CHAT)
+        for turn, heard in zip(dialogue.turns, sounds, strict=True):
+            self.builder.heard(example, heard)
+            if dialogue.task == "say" and heard[0].places:
+                self.repeated(example, turn.reply, heard[0], 5, True)
+            other = self.voice[rng.choice(self.texts)]
+            self.builder.spoken(example, replace(other, text=turn.reply, words=()), words_only=True)
+        return example
 
     def answer(self, rng: Random) -> Example:
         """Answer in writing."""
