@@ -14,6 +14,7 @@ def exact_div(a: int, b: int) -> int:
 
 HEARD_HZ = 16_000  # what the model listens to
 SPOKEN_HZ = 24_000  # what the model speaks
+PHONE_HZ = 8_000  # what a telephone carries (G.711)
 MEL_HOP = 160  # samples of heard sound in one log-mel frame
 MEL_HZ = exact_div(HEARD_HZ, MEL_HOP)  # 100
 CODE_HZ = 25  # speech codes a second

@@ -1,0 +1,1 @@
+"""antiphon over the wire: the protocols that people's clients already speak."""

@@ -1,0 +1,102 @@
+"""A response as `response.created` and `response.done` show it, and what it used."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from antiphon.server.protocol.formats import Format
+from antiphon.server.protocol.items import Item
+from antiphon.server.protocol.session import Label, MaxTokens, Metadata, Modalities
+from antiphon.server.protocol.wire import omitted
+
+Ended = Literal["completed", "cancelled", "incomplete", "failed"]
+Reason = Literal["turn_detected", "client_cancelled", "max_output_tokens", "content_filter"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachedTokens:
+    text_tokens: int = 0
+    audio_tokens: int = 0
+    image_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputTokens:
+    text_tokens: int = 0
+    audio_tokens: int = 0
+    image_tokens: int = 0
+    cached_tokens: int = 0
+    cached_tokens_details: CachedTokens = CachedTokens()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputTokens:
+    text_tokens: int = 0
+    audio_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens that a response read and wrote."""
+
+    total_tokens: int
+    input_tokens: int
+    output_tokens: int
+    input_token_details: InputTokens
+    output_token_details: OutputTokens
+
+
+def usage(read: InputTokens, written: OutputTokens) -> Usage:
+    """Usage with its sums."""
+    num_read = read.text_tokens + read.audio_tokens + read.image_tokens
+    num_written = written.text_tokens + written.audio_tokens
+    return Usage(
+        total_tokens=num_read + num_written,
+        input_tokens=num_read,
+        output_tokens=num_written,
+        input_token_details=read,
+        output_token_details=written,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseFault:
+    type: str
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusDetails:
+    """Why a response ended as it did."""
+
+    type: Ended
+    reason: Reason | None = omitted()
+    error: ResponseFault | None = omitted()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpokenAs:
+    format: Format
+    voice: Label
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseVoice:
+    output: SpokenAs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """`conversation_id` is None for a response outside the conversation; `metadata` is the client's, unchanged."""
+
+    id: str
+    object: Literal["realtime.response"] = "realtime.response"
+    status: Ended | Literal["in_progress"]
+    status_details: StatusDetails | None = None
+    output: tuple[Item, ...] = ()
+    conversation_id: str | None = None
+    output_modalities: Modalities = ("audio",)
+    max_output_tokens: MaxTokens = "inf"
+    audio: ResponseVoice | None = omitted()
+    metadata: Metadata | None = None
+    usage: Usage | None = None
