@@ -151,6 +151,7 @@ def test_huge_frames_and_huge_audio_are_refused() -> None:
     frame = json.dumps({"type": "input_audio_buffer.append", "audio": audio})
     assert refused(frame, 1 << 30).code == "request_too_large"
     assert len(refused(json.dumps({"type": "s" * 500_000})).message) < 600
+    assert refused('{"type":"x","a":[' + "[]," * 300_000 + "1]}").code == "request_too_large"
 
 
 def test_null_is_absent_where_nothing_may_be_null() -> None:
@@ -239,6 +240,58 @@ def test_every_body_is_written_as_json(kind: Any) -> None:
         assert json.loads(dumps(body)) == write(body)
         if kind in (chat.ChatRequest, audio_http.SpeechRequest):
             assert read(kind, parse_object(dumps(body))) == body
+
+
+def asked(*parts: dict[str, Any], **more: Any) -> chat.ChatRequest:
+    """A chat request whose one message has these parts."""
+    message = {"role": "user", "content": list(parts)}
+    return chat.read_chat(json.dumps({"model": "nano", "messages": [message], **more}))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/etc/passwd", "file:///etc/passwd", "http://169.254.169.254/x", "https://example.com/a.wav", "../../a", "C:\\a"]
+    + ["\\\\host\\share", "concat:a|b", "subfile,,:/etc/passwd"],
+)
+def test_nothing_in_a_message_is_a_path_or_an_address(address: str) -> None:
+    for part, param in (
+        ({"type": "input_audio", "input_audio": {"data": address, "format": "wav"}}, "input_audio.data"),
+        ({"type": "audio", "audio": address}, "type"),
+        ({"type": "audio_url", "audio_url": {"url": address}}, "type"),
+    ):
+        with pytest.raises(Refusal) as wrong:
+            asked(part)
+        assert wrong.value.param == f"messages[0].content[0].{param}" and wrong.value.status == 400
+    assert asked({"type": "text", "text": address}).messages[0].content  # words may speak of anything
+
+
+def test_speech_is_asked_for_in_whole() -> None:
+    words = {"type": "text", "text": "Hello."}
+    aloud: dict[str, Any] = {"modalities": ["text", "audio"], "stream": True}
+    assert asked(words, **aloud, audio={"voice": "x", "format": "pcm"}).is_spoken
+    for more, param in (({}, "audio"), ({"audio": {"voice": "x", "format": "mp3"}}, "audio.format")):
+        with pytest.raises(Refusal) as wrong:
+            asked(words, **aloud, **more)
+        assert wrong.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("form", "param"),
+    [
+        ({"model": ["m"], "response_format": ["srt"]}, "response_format"),
+        ({"model": ["m"], "timestamp_granularities[]": ["word"]}, "timestamp_granularities"),
+        ({"model": ["m"], "temperature": ["nan"]}, "temperature"),
+        ({"model": ["m"], "temperature": ["hot"]}, "temperature"),
+        ({"model": ["m", "n"]}, "model"),
+        ({}, "model"),
+    ],
+)
+def test_a_form_is_read_strictly(form: dict[str, list[str]], param: str) -> None:
+    right = audio_http.read_transcription({"model": ["m"], "stream": ["true"], "temperature": ["0.5"]})
+    assert right.stream and right.temperature == 0.5
+    with pytest.raises(Refusal) as wrong:
+        audio_http.read_transcription(form)
+    assert wrong.value.param == param
 
 
 def test_a_refusal_is_an_http_body() -> None:

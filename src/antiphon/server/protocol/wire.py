@@ -36,6 +36,7 @@ from antiphon.server.protocol.refusal import (
 )
 
 MAX_FRAME = 15 << 20  # bytes of one message; as OpenAI
+MAX_MARKS = 1 << 18  # brackets and commas of one message: small values cost far more memory than text
 MAX_DEPTH = 24  # objects and arrays within each other
 SHOWN = 60  # characters of a client's own text that an error repeats
 TAGS = ("type", "role")
@@ -133,6 +134,9 @@ def parse_object(frame: str | bytes, most: int = MAX_FRAME) -> dict[str, Any]:
         raise Refusal(what, code=TOO_LARGE, status=413)
     try:
         text = frame.decode("utf-8") if isinstance(frame, bytes) else frame
+        if sum(map(text.count, "[{,")) > MAX_MARKS:
+            what = f"The message has more than {MAX_MARKS} brackets and commas; send it in parts."
+            raise Refusal(what, code=TOO_LARGE, status=413)
         value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Refusal("The message is not valid JSON; expected one JSON object in UTF-8.", code=INVALID_JSON) from None
@@ -249,7 +253,7 @@ def _read_number(kind: Any, value: Any, path: str) -> Any:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise _wrong(path, "it is too large a number")
+        raise _wrong(path, "it is no finite number")
     return number if kind is float else value
 
 
