@@ -290,6 +290,8 @@ def main(stage: str, minutes: float, horizon: float) -> None:
     if stage == "joint" and latest(folder) is None:
         model.load_state_dict(latest(Path("runs/lm"))["model"])  # type: ignore[index]
         restore(model.lm)
+    if stage == "think" and latest(folder) is None and (begun := latest(Path("runs/joint"))):
+        model.load_state_dict(begun["model"])
     evaluation = Evaluation(model, tasks, code_reader() if tasks.voice else str)
 
     def losses(step: int) -> dict[str, Tensor]:

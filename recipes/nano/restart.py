@@ -1,6 +1,8 @@
 """Begin new runs from the weights that ship, so that a next generation goes on where the last one stopped.
 
-    python -m recipes.nano.restart     once runs/corpus/target and runs/features/heard_dev_seen are there
+    python -m recipes.nano.restart             once runs/corpus/target and runs/features/heard_dev_seen are there
+    python -m recipes.nano.restart think       runs/joint takes up the words that runs/think has learned
+    python -m recipes.nano.restart ears        runs/joint takes up the ears of runs/ears
 
 The speech tokenizer is kept as it is, since the language model and the flow have learned its codes; only its reader,
 which is not shipped, is trained again (`recipes.nano.tokenizer read MINUTES`). A run with a checkpoint is left alone.
@@ -8,6 +10,7 @@ which is not shipped, is trained again (`recipes.nano.tokenizer read MINUTES`). 
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,19 @@ def speaker_net() -> dict[str, Tensor]:
     return {name: held[name].reshape(value.shape) for name, value in own.items()}
 
 
+def take(run: str) -> None:
+    """Put what another run has learned into the joint one, which goes on from there."""
+    joint: Any = latest(JOINT)
+    other: Any = latest(Path("runs") / run)
+    learned = other["model"]
+    if run == "ears":
+        learned = {f"lm.{k}": v for k, v in learned.items() if k.startswith(("encoder.", "adapter."))}
+    assert learned.keys() <= joint["model"].keys()
+    joint["model"] |= learned
+    save(JOINT, joint)
+    print(JOINT, "takes", len(learned), "tensors of", run)
+
+
 @torch.no_grad()
 def main() -> None:
     TEXT.mkdir(parents=True, exist_ok=True)
@@ -100,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    take(sys.argv[1]) if len(sys.argv) > 1 else main()
