@@ -9,9 +9,9 @@ from antiphon.errors import ConfigError
 from antiphon.train.recipe import chosen, load_recipe, with_settings
 from antiphon.train.run import Optimizer, Run, override
 from tests.cli.conftest import Run as Command
+from tests.cli.conftest import antiphon  # noqa: F401
 from tests.train.tiny import Options, run
 
-pytest_plugins = ["tests.cli.conftest"]
 TINY = "tests/train/tiny.py"
 
 
@@ -113,7 +113,7 @@ def test_settings_for_all_runs_or_one() -> None:
         chosen(runs, ["x"])
 
 
-def test_the_command(antiphon: Command, tmp_path: Path) -> None:
+def test_the_command(antiphon: Command, tmp_path: Path) -> None:  # noqa: F811
     ran = antiphon("train", TINY, "--folder", tmp_path, "--set", "steps=2", "--set", "more:steps=1")
     assert (ran.status, ran.out) == (0, "trained: tiny, more\n")
     assert (tmp_path / "more" / "model.safetensors").exists()
@@ -124,7 +124,7 @@ def test_the_command(antiphon: Command, tmp_path: Path) -> None:
 
 
 def test_smoke_takes_a_few_steps_of_every_run_and_leaves_nothing(
-    antiphon: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    antiphon: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:
     recipe = Path(TINY).resolve()
     monkeypatch.chdir(tmp_path)
