@@ -26,6 +26,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_numbers() -> Iterator[None]:
+    """Training rounds the smallest floats to zero, for the whole process; the next module's tests know nothing of it."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def golden_lm() -> Path:
     """Outputs of the released language-model side at a tiny random size."""
