@@ -28,7 +28,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def small_numbers() -> Iterator[None]:
-    """Training rounds the smallest floats to zero, for the whole process; the next module's tests know nothing of it."""
+    """Training rounds the smallest floats to zero, for the whole process; the next tests shall not know of it."""
     yield
     torch.set_flush_denormal(False)
 
