@@ -26,6 +26,7 @@ from antiphon.model.speech_lm import SpeechLM
 from antiphon.nn.rope import rotate, rotation
 from antiphon.text.layout import TokenLayout
 from antiphon.text.tokenizer import Tokenizer
+from antiphon.train.decode import greedy
 from recipes.nano import sizes
 from recipes.nano.examples import CODE, PAD, TEXT, Builder, Example, load_tokenizer
 from recipes.nano.hearing import SHARPNESS, ctc, hear, restore
@@ -203,28 +204,6 @@ def batch_losses(model: Trainee, examples: list[Example], tokenizer: Tokenizer, 
     parts["guide"] = 0.3 * guide_loss(attention, spoken_words(where.clone(), examples))
     parts["copy"] = 0.3 * guide_loss(copying, copied_words(where, examples))
     return parts
-
-
-@torch.no_grad()
-def greedy(lm: SpeechLM, prompts: list[Tensor], stop: int, limit: int) -> list[list[int]]:
-    """Continue prompts (embedded, [t, d] each) until the stop id, in one batch."""
-    counts = torch.tensor([len(p) for p in prompts])
-    x = nn.utils.rnn.pad_sequence(prompts, batch_first=True)
-    state = lm.init_state(len(prompts), int(counts.max()) + limit + 1)
-    logits, state = lm(x, state, count=counts)
-    token = logits[torch.arange(len(prompts)), counts - 1].argmax(-1)
-    made: list[list[int]] = [[] for _ in prompts]
-    done = torch.zeros(len(prompts), dtype=torch.bool)
-    for _ in range(limit):
-        for i, t in enumerate(token.tolist()):
-            if not done[i]:
-                made[i].append(t)
-        done |= token == stop
-        if done.all():
-            break
-        logits, state = lm(token[:, None], state)
-        token = logits[:, 0].argmax(-1)
-    return made
 
 
 class Evaluation:

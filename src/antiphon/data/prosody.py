@@ -43,7 +43,6 @@ RHYTHMS = {
     "rushed": Manner(speed=1.28, needs=frozenset({"speed"})),
     "dragging": Manner(speed=0.70, needs=frozenset({"speed"})),
 }
-HALT_S = 0.22  # a halting speaker stops that long after some words
 SLOWEST, FASTEST = 0.55, 1.9
 
 

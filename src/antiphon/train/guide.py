@@ -4,7 +4,7 @@
     copied    while a word is written or read out, another looks at where that word was asked or heard
 
 The target is a set of positions; the loss is -log of the attention that falls into the set. At run time nothing of it
-remains: heads are heads. Measured on nano: 34.7 against 42.8 % word errors of what it says after seven minutes.
+remains: heads are heads.
 """
 
 from bisect import bisect_left, bisect_right

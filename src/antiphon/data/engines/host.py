@@ -27,7 +27,7 @@ Said = tuple[int, bytes, list[list[Any]]]  # Hz, samples of 16 bits, [word or ph
 
 RETRIEVE, RATE, GAP, UTF8 = 2, 1, 7, 1
 WANT_PHONES = 1 | 1 << 15  # as names, and do not exit when something is wrong
-WORD, END, PHONE = 1, 6, 7
+WORD, PHONE = 1, 7
 
 
 class EspeakName(ctypes.Union):
