@@ -2,18 +2,23 @@
 
 A run that goes on from a checkpoint first cuts its log back to that step, so the log of a run that was killed and
 started again holds every step once.
+
+The lines are the log, and a run whose lines cannot be written ends. The board and the bar only show them once more:
+where these fail (TensorBoard writes from a thread of its own, which finds a full disk at any time) the run goes on.
 """
 
 import json
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from antiphon.errors import CapacityError
+from antiphon.train.room import room_for
 from antiphon.train.stage import Sample
 
 FILE, SAMPLES, BOARD = "log.jsonl", "samples", "tensorboard"
@@ -28,7 +33,8 @@ class Log:
         self.path = folder / FILE
         self.begun = time.monotonic()
         if speaks:
-            _cut_back(self.path, step)
+            with room_for(self.path):
+                _cut_back(self.path, step)
         self.board = _board(folder, step) if speaks else None
         # without a terminal there is no bar; with one it shows the time left
         self.bar = tqdm(total=steps, initial=step, desc=name, unit="step", disable=None if speaks else True)
@@ -38,28 +44,35 @@ class Log:
         if not self.speaks:
             return
         held = {"step": step, **line, "seconds": round(time.monotonic() - self.begun, 2)}
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(held, ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise CapacityError(f"{self.path} could not be written ({error.strerror}); make room, go on.") from error
-        if self.board:
-            for name, value in flat(line):
-                self.board.add_scalar(name, value, step)
+        with room_for(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(held, ensure_ascii=False) + "\n")
+        self._show(step, line)
         if losses := line.get("loss"):
             self.bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()}, refresh=False)
 
+    def _show(self, step: int, line: Line) -> None:
+        """A line on the board, if there is one; a board that fails is given up."""
+        if self.board is None:
+            return
+        try:
+            for name, value in flat(line):
+                self.board.add_scalar(name, value, step)
+        except OSError as error:
+            warnings.warn(f"TensorBoard cannot write ({error}); from step {step} on only {FILE} tells.", stacklevel=2)
+            self.board = None
+
     def write_samples(self, step: int, samples: Sequence[Sample]) -> None:
-        """Each sample as a sound and a text beside it, and one line in the log."""
+        """Each sample as a sound and a text beside it, and one line in the log. Raises CapacityError on a full disk."""
         if not self.speaks or not samples:
             return
         folder = self.folder / SAMPLES / f"step-{step:08d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        for s in samples:
-            told = {"expected": s.expected, "text": s.text, "error_rate": s.error_rate}
-            (folder / f"{s.name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=2), encoding="utf-8")
-            if s.audio is not None:
-                s.audio.write(folder / f"{s.name}.wav")
+        with room_for(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for s in samples:
+                told = {"expected": s.expected, "text": s.text, "error_rate": s.error_rate}
+                (folder / f"{s.name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=2), encoding="utf-8")
+                if s.audio is not None:
+                    s.audio.write(folder / f"{s.name}.wav")
         rates = [s.error_rate for s in samples if s.error_rate is not None]
         mean = {"error_rate": sum(rates) / len(rates)} if rates else {}
         self.write(step, {"samples": {"written": len(samples), **mean}})
@@ -69,10 +82,12 @@ class Log:
         self.bar.update()
 
     def close(self) -> None:
-        """The end of the run, or of this process's part in it."""
-        self.bar.close()
-        if self.board:
-            self.board.close()
+        """The end of the run, or of this process's part in it. It may end for want of room: nothing may hide that."""
+        with suppress(OSError):
+            self.bar.close()
+        with suppress(OSError):
+            if self.board:
+                self.board.close()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
@@ -106,4 +121,5 @@ def _board(folder: Path, step: int) -> Any:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:  # an extra
         return None
-    return SummaryWriter(str(folder / BOARD), purge_step=step)
+    with room_for(folder / BOARD):
+        return SummaryWriter(str(folder / BOARD), purge_step=step)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from antiphon.errors import WeightsError
+from antiphon.train.room import room_for
 
 FILE = "model.safetensors"
 
@@ -26,9 +27,10 @@ def read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
 
 
 def write_weights(folder: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a run's weights, whole or not at all."""
+    """Write a run's weights, whole or not at all. Raises CapacityError on a full disk."""
     part = folder / f"{FILE}.part"
-    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, part)
-    with open(part, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(part, folder / FILE)
+    with room_for(folder / FILE):
+        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, part)
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, folder / FILE)
