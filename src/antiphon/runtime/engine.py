@@ -5,12 +5,12 @@
     engine.abort(request.id)                                   the stream ends with Finished("aborted")
 
 Above the engine a conversation is segments: text ids, sound by content hash, ids that were generated. What the engine
-keeps between requests is a cache of them, found by the common beginning of two prompts of the same conversation: cutting
-the history is handing in other segments, and another conversation's cache is never used. All methods belong to one event
-loop, and none of them does the model's work there.
+keeps between requests is a cache of them, found by the common beginning of two prompts of the same conversation: to cut
+the history is to hand in other segments, and another conversation's cache is never used. All methods belong to one
+event loop, and none of them does the model's work there.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -108,7 +108,7 @@ class Engine(Protocol):
         """
         ...
 
-    def generate(self, request: Request) -> AsyncIterator[Step]:
+    def generate(self, request: Request) -> AsyncGenerator[Step, None]:
         """The steps of one reply; leaving the iteration (`aclose`) aborts it.
 
         Raises, when the first step is asked for, CapacityError for a full queue or a prompt that leaves no room for a
