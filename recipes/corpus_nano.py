@@ -47,6 +47,7 @@ class Corpus:
     shard: int = 500
     target: int = 9_500
     target_first: int = 3_000
+    target_salad: int = 8_000  # besides: words in an order that nobody says are what is read aloud worst
     known: int = 20_000  # replies drawn to find what the held-out texts must avoid
     heard: int = 15_500
     dialogues: int = 14_000
@@ -116,6 +117,7 @@ def target_texts() -> tuple[tuple[str, ...], tuple[str, ...]]:
     taken = set(dev)
     train = distinct(lambda: draw(0.20, 0.0), RUN.target_first, taken)  # everything there is, evenly
     train += distinct(lambda: draw(0.10, 0.25), RUN.target - len(train), taken)  # then many more sums
+    train += distinct(lambda: salad_text(rng, 2, 9), RUN.target_salad, taken)
     return tuple(train), tuple(dev)
 
 

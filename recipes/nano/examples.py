@@ -69,6 +69,12 @@ class Example:
         self.kind += [kind] * len(ids)
         return self
 
+    def cut(self) -> "Example":
+        """Drop what stands after the last word that is learned."""
+        end = 1 + max(i for i, kind in enumerate(self.kind) if kind == TEXT)
+        del self.ids[end:], self.kind[end:]
+        return self
+
 
 def make_tokenizer() -> Tokenizer:
     """Train nano's text tokenizer on its world and its prompts."""
@@ -169,7 +175,7 @@ class Builder:
         example.add([layout.tts_end], TEXT if learn and not words_only else NONE)
         if call:
             example.add([self.call_tags[0], *self.encode(call), self.call_tags[1]], TEXT if learn else NONE)
-        example.add([layout.eot], TEXT if learn else NONE)
+        example.add([layout.eot], TEXT if learn and not words_only else NONE)
 
 
 def word_spans(

@@ -7,6 +7,7 @@ stretches: up to MINUTES, the rate falling until HORIZON.
     python -m recipes.nano.lm speak MINUTES HORIZON    runs/lm
     python -m recipes.nano.lm think MINUTES            runs/think, words alone: facts, sums and memory
     python -m recipes.nano.lm joint MINUTES            runs/joint, from runs/lm and runs/adaptor
+    python -m recipes.nano.lm still MINUTES HORIZON    the same with the ears as they are, which is cheaper
 """
 
 import sys
@@ -263,6 +264,8 @@ def main(stage: str, minutes: float, horizon: float) -> None:
     from recipes.nano.tokenizer import code_reader
 
     tokenizer = load_tokenizer()
+    still = stage == "still"
+    stage = "joint" if still else stage
     tasks = Tasks(Builder(tokenizer), stage)
     model = Trainee(tokenizer.layout().vocab_size)
     folder = Path({"joint": "runs/joint", "think": "runs/think"}.get(stage, "runs/lm"))
@@ -286,6 +289,8 @@ def main(stage: str, minutes: float, horizon: float) -> None:
     groups: list[dict[str, Any]] = [{"params": rest, "lr": lr}]
     if stage == "joint":
         groups.append({"params": hearing, "lr": 4e-4})
+        for parameter in hearing:
+            parameter.requires_grad_(not still)
     train(
         folder,
         model,

@@ -21,6 +21,7 @@ from antiphon.rates import MEL_HZ, PIECE_S
 from recipes.corpus_nano import target_strings, target_texts
 from recipes.nano.examples import (
     CHAT,
+    NONE,
     SPEAK,
     TEXT,
     TRANSCRIBE,
@@ -37,7 +38,7 @@ from recipes.nano.features import clips
 MIX = {"speak": 0.30, "talk": 0.34, "answer": 0.22, "hear": 0.14}
 MIX_COPY = {"speak": 0.08, "answer": 0.22, "hear": 0.70}  # first: read a path word by word
 MIX_THINK = {"answer": 0.45, "sum": 0.20, "sums": 0.15, "hear": 0.20}  # words alone: facts, memory, sums
-MIX_REAL = {"speak": 0.18, "talk": 0.22, "mute": 0.24, "answer": 0.10, "sum": 0.04, "sums": 0.02, "hear": 0.20}
+MIX_REAL = {"speak": 0.24, "talk": 0.20, "mute": 0.24, "spelt": 0.05, "answer": 0.08, "sums": 0.02, "hear": 0.17}
 REAL = 0.6  # share of real sound once there are ears
 POOL = 12  # batches that are made together, so that each can hold examples of one length
 BATCH_TOKENS, LONGEST, STRIDE, PAGE = 1600, 544, 32, 500
@@ -154,9 +155,26 @@ class Tasks:
             self.builder.heard(example, heard)
             if dialogue.task == "say" and heard[0].places:
                 self.repeated(example, turn.reply, heard[0], 5, True)
-            other = self.voice[rng.choice(self.texts)]
-            self.builder.spoken(example, replace(other, text=turn.reply, words=()), words_only=True)
-        return example
+            self.words_aloud(example, turn.reply, rng)
+        return example.cut()
+
+    def spelt(self, rng: Random) -> Example:
+        """A few sums aloud, one after the other: `sums` where only every fifth place is a word."""
+        example = Example(task="sums", about="arithmetic")
+        for _ in range(5):
+            reply = world.sample(rng, "arithmetic").turns[0].reply
+            first = len(example.ids)
+            self.words_aloud(example, reply, rng)
+            given = len(self.builder.encode(reply.rsplit(" is ", 1)[0] + " is"))
+            told = [i for i in range(first, len(example.ids)) if example.kind[i]][:given]
+            for i in told:
+                example.kind[i] = NONE
+        return example.cut()
+
+    def words_aloud(self, example: Example, text: str, rng: Random) -> None:
+        """A reply whose words alone are learned, between codes of something else."""
+        other = self.voice[rng.choice(self.texts)]
+        self.builder.spoken(example, replace(other, text=text, words=()), words_only=True)
 
     def answer(self, rng: Random) -> Example:
         """Answer in writing."""
