@@ -12,7 +12,7 @@ event loop, and none of them does the model's work there.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -98,6 +98,7 @@ class Stats:
         return {f"antiphon_engine_{name}": value for name, value in asdict(self).items()}
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Token streams from one language model."""
 
@@ -133,6 +134,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Mouth(Protocol):
     """One utterance on its way from codes to sound. Iterate over it for the sound, in pieces as they become ready."""
 
@@ -153,6 +155,7 @@ class Mouth(Protocol):
         ...
 
 
+@runtime_checkable
 class Voices(Protocol):
     """Many utterances on one flow and one vocoder."""
 
