@@ -26,6 +26,7 @@ from antiphon.runtime.orders import (
     Begin,
     ClientCancel,
     ClientChanged,
+    ClientCleared,
     ClientCommit,
     ClientJoined,
     ClientLost,
@@ -133,8 +134,15 @@ class Controller:
         turns = self.detector.start(told.utterance.end_ms) if self.detector else None
         state, dropped = self._discard(replace(state, turns=turns))
         state = replace(state, waiting=(*state.waiting, told.utterance))
+        if state.reply is not None and state.reply.is_closed:
+            state = self._rest(state, now_ms)
         state, orders = (state, ()) if state.reply else self._next(state, now_ms)
         return state, (*dropped, *orders)
+
+    def cleared(self, state: State, told: ClientCleared, now_ms: int) -> Moved:
+        turns = self.detector.start(told.end_ms) if self.detector else None
+        state, dropped = self._discard(replace(state, turns=turns))
+        return replace(state, phase="listening" if state.phase in ("user", "interrupted") else state.phase), dropped
 
     # speculation
 
@@ -189,7 +197,10 @@ class Controller:
     # a reply
 
     def asked(self, state: State, told: ClientRespond, now_ms: int) -> Moved:
+        """A reply that is complete may go on sounding: the client plays the next one behind it."""
         state = replace(state, is_asked=True)
+        if state.reply is not None and state.reply.is_closed:
+            state = self._rest(state, now_ms)
         return self._next(state, now_ms) if state.phase == "listening" else (state, ())
 
     def _next(self, state: State, now_ms: int) -> Moved:
@@ -332,6 +343,7 @@ ALWAYS: dict[type, Handler] = {  # wherever somebody is there
     ClientLost: C.lost,
     ClientRespond: C.asked,
     ClientCommit: C.committed,
+    ClientCleared: C.cleared,
     Played: C.played,
     Silenced: C.silenced,
 }

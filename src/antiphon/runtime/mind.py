@@ -10,7 +10,7 @@ returned, and never after `Job.cancel`. A round is a function of its request: wh
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,6 +23,9 @@ from antiphon.text.prompts import Reply
 from antiphon.text.toolcall import ToolCall
 from antiphon.tools.tool import Tool
 
+if TYPE_CHECKING:
+    from antiphon.runtime.dialect import Dialect
+
 
 @dataclass(frozen=True)
 class Request:
@@ -30,7 +33,7 @@ class Request:
 
     messages: tuple[Message, ...]
     form: Reply = "speech"
-    tools: frozenset[str] = frozenset()  # names that may be called; other calls are words
+    tools: tuple[Tool, ...] = ()  # those that may be called; other calls are words
     sampling: Sampling = Sampling()
     max_tokens: int = 2048
     voice: Audio | None = None  # a recording of the voice to speak with; None: the model's own
@@ -38,7 +41,10 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """`ids` were generated since the last progress, and brought about `event` (None: nothing to be noticed)."""
+    """`ids` were generated since the last progress, and brought about `event` (None: nothing to be noticed).
+
+    All progress of a round together holds all of its ids, without the stop id and without thinking.
+    """
 
     ids: tuple[int, ...]
     event: Text | AudioOut | Think | ToolCall | None = None
@@ -57,6 +63,7 @@ class Finished:
 Told: TypeAlias = Progress | Finished
 
 
+@runtime_checkable
 class Job(Protocol):
     """Work under way."""
 
@@ -65,8 +72,19 @@ class Job(Protocol):
         ...
 
 
+@runtime_checkable
 class Mind(Protocol):
     """A model as one conversation sees it."""
+
+    @property
+    def dialect(self) -> "Dialect":
+        """How it is spoken to."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """Positions of its context."""
+        ...
 
     def hear(self, piece: Float[Tensor, " n"]) -> AudioItem:
         """Take in one piece of sound at 16 kHz, and start to encode it. The same samples give the same item.
@@ -77,15 +95,6 @@ class Mind(Protocol):
 
     def keep(self, keys: frozenset[str]) -> None:
         """Forget every sound but these."""
-        ...
-
-    def size(self, messages: tuple[Message, ...], form: Reply = "speech") -> int:
-        """Positions that a conversation takes in the context, the opening of the reply included."""
-        ...
-
-    @property
-    def limit(self) -> int:
-        """Positions of the context."""
         ...
 
     def begin(self, request: Request, tell: Callable[[Told], None]) -> Job:

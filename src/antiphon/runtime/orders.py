@@ -88,6 +88,13 @@ class ClientCommit:
 
 
 @dataclass(frozen=True)
+class ClientCleared:
+    """The client takes back the sound up to `end_ms`: it belongs to no turn."""
+
+    end_ms: int
+
+
+@dataclass(frozen=True)
 class ClientRespond:
     """The client asks for a reply to what stands in the history; it comes when nobody speaks."""
 
@@ -108,7 +115,9 @@ class Tick:
 
 
 FromGenerator: TypeAlias = Part | ToolCalled | Done
-FromClient: TypeAlias = ClientJoined | ClientLost | ClientCommit | ClientRespond | ClientCancel | ClientChanged
+FromClient: TypeAlias = (
+    ClientJoined | ClientLost | ClientCommit | ClientCleared | ClientRespond | ClientCancel | ClientChanged
+)
 Told: TypeAlias = (
     Frame | Speech | Pause | TurnEnd | FromGenerator | ToolAnswered | Played | Silenced | FromClient | Tick
 )

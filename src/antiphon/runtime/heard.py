@@ -1,0 +1,59 @@
+"""What of a spoken utterance was heard: its ids up to a moment of its sound, and the words among them.
+
+    ids     t0 a0 a1 a2 a3 | t1 a4 a5 a6 a7 | t2 ...          a code is 40 ms of sound, a group 160 ms
+    heard   ───────── 230 ms ────┘                            five whole codes
+    kept    t0 a0 a1 a2 a3 | t1 a4 pad pad pad  <tts_end>     the words t0 t1: of their groups something was heard
+
+The alignment is that of the woven stream: a word belongs to the four codes behind it. (The words of a reply may run a
+little ahead of its voice; the stream says no more than this.) What is kept is a beginning of what was generated, so
+the cache of the model survives up to the cut.
+"""
+
+from collections.abc import Sequence
+
+from antiphon.rates import CODE_HZ, exact_div
+from antiphon.text.layout import TokenLayout
+from antiphon.text.tokenizer import Tokenizer, decode_bytes
+
+CODE_MS = exact_div(1000, CODE_HZ)  # 40
+
+
+def num_codes(ids: Sequence[int], layout: TokenLayout) -> int:
+    """Codes of an utterance, padding left out."""
+    return sum(layout.is_speech(token) for token in ids)
+
+
+def closed(ids: Sequence[int], layout: TokenLayout) -> tuple[int, ...]:
+    """The same with the end of speech, where it was cut off before."""
+    return (*ids,) if layout.tts_end in ids else (*ids, layout.tts_end)
+
+
+def heard_ids(ids: Sequence[int], layout: TokenLayout, heard_ms: int | None) -> tuple[int, ...]:
+    """Of the ids behind `<tts_start>`, those that go with the first `heard_ms`, closed; none where no code was heard.
+
+    An utterance that was heard to its end (or with `heard_ms` None) is whole, words behind the speech included.
+    """
+    wanted = num_codes(ids, layout) if heard_ms is None else heard_ms // CODE_MS
+    if heard_ms is None or (wanted >= num_codes(ids, layout) and layout.tts_end in ids):
+        return closed(ids, layout)
+    kept = slots = missing = codes = 0
+    for at, token in enumerate(ids):
+        if codes == wanted or token == layout.tts_end:
+            break
+        slots = slots + 1 if token >= layout.first_audio else 0  # since the last word
+        if layout.is_speech(token):
+            kept, codes, missing = at + 1, codes + 1, max(layout.audio_per_group - slots, 0)
+    if not kept:
+        return ()
+    return (*ids[:kept], *[layout.audio_pad] * missing, layout.tts_end)
+
+
+def words_of(ids: Sequence[int], tokenizer: Tokenizer, layout: TokenLayout) -> str:
+    """The words of the speech in some ids; a character that is not complete is left out."""
+    text, pending, speaking = "", b"", True
+    for token in ids:
+        speaking, kind = layout.split_step(speaking, token)
+        if kind == "text":
+            more, pending = decode_bytes(pending, tokenizer.token_bytes(token))
+            text += more
+    return text

@@ -1,0 +1,114 @@
+"""What the model does for one conversation: generations and tools, told to the controller in its own words.
+
+    Progress ──> Part, or ToolCalled for a tool of ours          Finished ──> Done          ToolResult ──> ToolAnswered
+
+Replies go by the controller's numbers; what is stopped is not heard of again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from antiphon.rates import SPOKEN_HZ, exact_div
+from antiphon.runtime.dialect import by_client
+from antiphon.runtime.events import AudioOut, ToolResult
+from antiphon.runtime.history import History
+from antiphon.runtime.manner import Asked
+from antiphon.runtime.mind import Finished, Job, Mind, Progress, Request, Told
+from antiphon.runtime.orders import Done, Part, ToolAnswered, ToolCalled
+from antiphon.text.chat import AudioItem
+from antiphon.text.toolcall import ToolCall
+
+PER_MS = exact_div(SPOKEN_HZ, 1000)  # samples
+
+
+@dataclass
+class Round:
+    """A generation under way, or done."""
+
+    asked: Asked
+    audio_tokens: int
+    job: Job | None = None
+    finished: Finished | None = None
+    num_calls: int = 0
+
+
+class Rounds:
+    """The latest round of every reply under way, and the tools that run."""
+
+    def __init__(self, mind: Mind, tell: Callable[[Done | Part | ToolAnswered | ToolCalled], None]) -> None:
+        self._mind, self._tell = mind, tell
+        self._rounds: dict[int, Round] = {}
+        self._tools: dict[str, Job] = {}
+
+    def __getitem__(self, reply: int) -> Round:
+        return self._rounds[reply]
+
+    def request(self, history: History, asked: Asked) -> Request:
+        """What the model is asked for one round."""
+        how, dialect = asked.how, self._mind.dialect
+        tools = (*how.tools, *map(by_client, how.functions))
+        messages = (*dialect.opening(how.system, tools), *dialect.messages(history))
+        sampling = dialect.sampling() if how.sampling is None else how.sampling
+        return Request(messages, how.form, tools, sampling, how.max_tokens, how.voice)
+
+    def begin(self, reply: int, history: History, asked: Asked) -> Round:
+        """Generate a round."""
+        request = self.request(history, asked)
+        made = self._rounds[reply] = Round(asked, audio_tokens(request))
+        made.job = self._mind.begin(request, partial(self._told, reply, made))
+        return made
+
+    def stop(self, reply: int) -> None:
+        """End a reply's generation, if there is one."""
+        made = self._rounds.pop(reply, None)
+        if made is not None and made.job is not None:
+            made.job.cancel()
+
+    def run_tool(self, called: ToolCalled, asked: Asked) -> None:
+        """Run a tool of ours."""
+        assert isinstance(called.content, Progress) and isinstance(called.content.event, ToolCall)
+        call = called.content.event
+        tool = next(tool for tool in asked.how.tools if tool.name == call.name)
+
+        def done(result: ToolResult) -> None:
+            if self._tools.pop(called.call, None) is not None:
+                self._tell(ToolAnswered(called.reply, called.call, result, result.failed))
+
+        self._tools[called.call] = self._mind.run(tool, call, done)
+
+    def stop_tool(self, call: str) -> None:
+        """Nobody waits for it any more."""
+        if (job := self._tools.pop(call, None)) is not None:
+            job.cancel()
+
+    def stop_all(self) -> None:
+        """The conversation is over."""
+        for reply in list(self._rounds):
+            self.stop(reply)
+        for call in list(self._tools):
+            self.stop_tool(call)
+
+    def _told(self, reply: int, made: Round, news: Told) -> None:
+        if self._rounds.get(reply) is not made:
+            return
+        if isinstance(news, Finished):
+            made.finished = news
+            self._tell(Done(reply, has_failed=bool(news.error)))
+            return
+        event, tokens = news.event, len(news.ids)
+        if isinstance(event, ToolCall):
+            made.num_calls += 1
+            event = replace(event, id=f"{reply}.{made.num_calls}")
+            news = Progress(news.ids, event)
+            if made.asked.runs_here(event):
+                self._tell(ToolCalled(reply, event.id, news, tokens))
+                return
+        ms = len(event.samples) // PER_MS if isinstance(event, AudioOut) else 0
+        self._tell(Part(reply, news, ms, tokens))
+
+
+def audio_tokens(request: Request) -> int:
+    """Positions of heard sound in a prompt."""
+    contents = (message.content for message in request.messages if isinstance(message.content, tuple))
+    return sum(sum(item.num_rows) for content in contents for item in content if isinstance(item, AudioItem))
