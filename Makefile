@@ -45,7 +45,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server]"
 	touch $(VENV)/.installed $@
 
 clean:

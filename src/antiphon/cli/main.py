@@ -13,6 +13,7 @@ from antiphon.cli.caption import caption
 from antiphon.cli.convert import convert
 from antiphon.cli.data import data
 from antiphon.cli.doctor import doctor
+from antiphon.cli.serve import serve
 from antiphon.cli.speak import speak
 from antiphon.cli.talk import talk
 from antiphon.cli.train import train
@@ -21,7 +22,7 @@ from antiphon.cli.translate import translate
 from antiphon.cli.verify import verify
 from antiphon.errors import AntiphonError
 
-COMMANDS = (talk, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor)
+COMMANDS = (talk, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor, serve)
 
 app = typer.Typer(
     name="antiphon",

@@ -24,8 +24,8 @@ from antiphon.runtime.generate import Context, Hearing, Stream
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
-from antiphon.runtime.turn import Turn, Watch
-from antiphon.text.chat import Mark, Message, Tokens
+from antiphon.runtime.turn import Turn, Watch, remembered
+from antiphon.text.chat import Message
 from antiphon.text.prompts import Reply, TaskPrompt, task_prompt
 from antiphon.text.toolcall import ToolCall
 from antiphon.tools.tool import TOOLS, Tool, run_tool, schema
@@ -112,7 +112,7 @@ class Session:
         for _ in range(MAX_ROUNDS):
             utterance = yield from turn.run([*self.messages, *news], form, max_tokens)
             said.append(utterance)
-            news.append(self._remembered(utterance, form))
+            news.append(remembered(utterance, form, self.model.parts.layout))
             if not utterance.calls or not utterance.stopped:
                 finish = "stop" if utterance.stopped else "length"
                 break
@@ -136,15 +136,6 @@ class Session:
             return ToolResult(call.name, run_tool(self.tools, call.name, call.values))
         except ToolError as error:
             return ToolResult(call.name, f"error: {error}", failed=True)
-
-    def _remembered(self, utterance: Utterance, form: Reply) -> Message:
-        """The assistant's turn as the history holds it: its ids, speech that was cut off closed, no thinking."""
-        layout, ids = self.model.parts.layout, utterance.ids
-        if form == "text":
-            return Message("assistant", (Tokens(ids),))
-        if layout.tts_end not in ids:
-            ids = (*ids, layout.tts_end)
-        return Message("assistant", (Mark("<tts_start>"), Tokens(ids)))
 
 
 def sampling_of(task: TaskPrompt, seed: int) -> Sampling:

@@ -14,7 +14,8 @@ from antiphon.runtime.generate import Stream, check_merged, generate
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
-from antiphon.text.chat import AudioItem, Message, Piece, Prompt, encode, render_chat
+from antiphon.text.chat import AudioItem, Mark, Message, Piece, Prompt, Tokens, encode, render_chat
+from antiphon.text.layout import TokenLayout
 from antiphon.text.parse import Codes, ParseState, Text, Think
 from antiphon.text.prompts import Reply
 from antiphon.text.toolcall import ToolCall
@@ -158,3 +159,13 @@ class Turn:
     def _sound(self, waves: Iterator[Tensor]) -> Iterator[AudioOut]:
         for wave in waves:
             yield self.watch.sound(AudioOut(wave))
+
+
+def remembered(utterance: Utterance, form: Reply, layout: TokenLayout) -> Message:
+    """The assistant's turn as the history holds it: its ids, speech that was cut off closed, no thinking."""
+    ids = utterance.ids
+    if form == "text":
+        return Message("assistant", (Tokens(ids),))
+    if layout.tts_end not in ids:
+        ids = (*ids, layout.tts_end)
+    return Message("assistant", (Mark("<tts_start>"), Tokens(ids)))

@@ -1,0 +1,67 @@
+"""Serve a model to people's clients:  antiphon serve --port 8000 --api-key KEY"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from antiphon.cli.options import Device, Dtype, Name, Threads, load_model
+
+VARIABLE = "ANTIPHON_API_KEY"
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0: a free one.")] = 8000,
+    api_key: Annotated[
+        list[str] | None,
+        typer.Option("--api-key", help=f"KEY, NAME=KEY or NAME=sha256:HEX; others see arguments, {VARIABLE} is safer."),
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option("--key-file", help="A file of such keys, one a line.")] = None,
+    origin: Annotated[list[str] | None, typer.Option(help="A web page that may come, as https://example.org.")] = None,
+    sessions: Annotated[int, typer.Option(min=1, help="Conversations at the same time.")] = 16,
+    requests_per_minute: Annotated[int, typer.Option(min=1, help="Requests of one key.")] = 600,
+    model: Name = "nano",
+    device: Device = "cpu",
+    dtype: Dtype = None,
+    threads: Threads = None,
+) -> None:
+    """Serve a model over the protocols of OpenAI's clients."""
+    from antiphon.errors import ConfigError
+
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError("the server's libraries are not installed; run: pip install 'antiphon[server]'") from None
+    from antiphon.server.keys import read_keys
+    from antiphon.server.logs import to_stderr
+    from antiphon.server.settings import Settings
+
+    settings = Settings(
+        host=host,
+        port=port,
+        keys=read_keys(_given(api_key, key_file)),
+        origins=tuple(origin or ()),
+        max_sessions=sessions,
+        requests_per_minute=requests_per_minute,
+    )
+    from antiphon.server.serve import serve as run
+    from antiphon.server.service import Service
+
+    to_stderr()
+    run(Service(load_model(model, device, dtype, threads), settings))
+
+
+def _given(arguments: list[str] | None, file: Path | None) -> list[str]:
+    """Keys as they were given: arguments, a file, or else the environment."""
+    from antiphon.errors import ConfigError
+
+    given = list(arguments or ())
+    if file is not None:
+        try:
+            given.append(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the keys in {str(file)!r} cannot be read ({error}); give a file of lines.") from None
+    return given or [os.environ.get(VARIABLE, "")]

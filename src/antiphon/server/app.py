@@ -1,0 +1,83 @@
+"""The application: which address is answered by whom."""
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+
+from antiphon.server.completions import Completions
+from antiphon.server.guard import Guard
+from antiphon.server.protocol.audio_http import ModelCard, ModelList
+from antiphon.server.protocol.refusal import Refusal
+from antiphon.server.realtime import Realtime
+from antiphon.server.replies import as_json
+from antiphon.server.service import Service
+from antiphon.server.speech import Speech
+from antiphon.server.transcripts import Transcripts
+
+
+def make_app(service: Service) -> Guard:
+    """Everything that is served, behind the guard."""
+    about, speech, transcripts = About(service), Speech(service), Transcripts(service)
+    routes: list[BaseRoute] = [
+        Route("/health", about.live),
+        Route("/health/live", about.live),
+        Route("/health/ready", about.ready),
+        Route("/metrics", about.metrics),
+        Route("/version", about.version),
+        WebSocketRoute("/v1/realtime", Realtime(service).open),
+        Route("/v1/models", about.models),
+        Route("/v1/models/{name:path}", about.model),
+        Route("/v1/chat/completions", Completions(service).answer, methods=["POST"]),
+        Route("/v1/audio/speech", speech.answer, methods=["POST"]),
+        Route("/v1/audio/voices", speech.voices),
+        Route("/v1/audio/transcriptions", transcripts.transcribe, methods=["POST"]),
+        Route("/v1/audio/translations", transcripts.translate, methods=["POST"]),
+    ]
+    return Guard(Router(routes, redirect_slashes=False), service)
+
+
+@dataclass(frozen=True)
+class About:
+    """What the server says of itself."""
+
+    service: Service
+
+    async def live(self, request: Request) -> Response:
+        """The process answers."""
+        return as_json({"status": "live"})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether it takes work."""
+        if self.service.is_draining:
+            return as_json({"status": "draining"}, 503)
+        return as_json({"status": "ready", "time": int(time.time())})
+
+    async def metrics(self, request: Request) -> Response:
+        """Figures for Prometheus."""
+        return Response(self.service.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def version(self, request: Request) -> Response:
+        """Which antiphon."""
+        try:
+            return as_json({"version": version("antiphon")})
+        except PackageNotFoundError:
+            return as_json({"version": "unknown"})
+
+    async def models(self, request: Request) -> Response:
+        """The one model; other names mean it, too."""
+        return as_json(ModelList(data=(self._card(),)))
+
+    async def model(self, request: Request) -> Response:
+        """The card of one model."""
+        name = request.path_params["name"]
+        if name != self.service.model.name:
+            what = f"There is no model {name[:60]!r}; this server has {self.service.model.name!r}."
+            raise Refusal(what, code="model_not_found", param="model", status=404)
+        return as_json(self._card())
+
+    def _card(self) -> ModelCard:
+        return ModelCard(id=self.service.model.name, created=self.service.created)

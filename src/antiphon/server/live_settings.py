@@ -1,0 +1,100 @@
+"""A session's configuration, as the live conversation is held by it.
+
+Names of models and voices are taken as they come and mean the one that is there. What has no effect: noise reduction,
+tracing, stored prompts, reasoning; `tool_choice` beyond "none", for nothing can make the model call. What would change
+what is heard and cannot be done is refused: another speed, tools of MCP servers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from antiphon.runtime.dialogue import Manners
+from antiphon.runtime.manner import How, Settings
+from antiphon.runtime.turns import ServerVad, TurnDetector
+from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
+from antiphon.server.protocol.session import (
+    AudioInput,
+    FunctionTool,
+    RealtimeSession,
+    ResponseConfig,
+    SemanticVad,
+    Session,
+    Tools,
+)
+from antiphon.server.protocol.session import ServerVad as AskedVad
+from antiphon.server.protocol.wire import write
+
+MAX_TOKENS = 2048  # of one reply, where the client gives no bound
+SHORTEST_SILENCE_MS = 64  # two frames of the detector
+PAUSE_MS = 160
+PATIENCE_MS = {"high": 350, "medium": 600, "auto": 600, "low": 1000}  # silence that `semantic_vad` waits for
+
+
+def live_settings(session: Session, before: Settings | None = None) -> Settings:
+    """How the conversation is held from now on.
+
+    Raises:
+        Refusal: something that cannot be done.
+    """
+    heard = session.audio.input
+    is_talk = isinstance(session, RealtimeSession)
+    how = how_of(session) if isinstance(session, RealtimeSession) else How(form="text")
+    return Settings(
+        how=how,
+        manners=_manners(heard, is_talk),
+        detector=_detector(heard),
+        transcribe=heard.transcription is not None or not is_talk,
+    )
+
+
+def how_of(session: RealtimeSession, wish: ResponseConfig | None = None) -> How:
+    """How one reply is made: as the session says, but for what the client wants otherwise this time."""
+    wish = wish or ResponseConfig()
+    if session.audio.output.speed != 1.0:
+        what = f"A speed of {session.audio.output.speed:g} is asked for; the model speaks at its own, 1."
+        raise Refusal(what, code=INVALID_VALUE, param="session.audio.output.speed")
+    tools = session.tools if wish.tools is None else wish.tools
+    choice = session.tool_choice if wish.tool_choice is None else wish.tool_choice
+    most = session.max_output_tokens if wish.max_output_tokens is None else wish.max_output_tokens
+    modalities = session.output_modalities if wish.output_modalities is None else wish.output_modalities
+    return How(
+        system=wish.instructions or session.instructions or None,
+        form="speech" if "audio" in modalities else "text",
+        functions=() if choice == "none" else _functions(tools),
+        max_tokens=MAX_TOKENS if most == "inf" else most,
+    )
+
+
+def _functions(tools: Tools) -> tuple[Mapping[str, Any], ...]:
+    for at, tool in enumerate(tools):
+        if not isinstance(tool, FunctionTool):
+            what = f"There is no MCP server {tool.server_label!r} here; offer functions."
+            raise Refusal(what, code=INVALID_VALUE, param=f"session.tools[{at}]")
+    return tuple({k: v for k, v in write(tool).items() if k != "type"} for tool in tools)
+
+
+def _manners(heard: AudioInput, is_talk: bool) -> Manners:
+    turns = heard.turn_detection
+    if turns is None:
+        return Manners(create_response=False, interrupt_response=False)
+    return Manners(
+        create_response=turns.create_response and is_talk,
+        interrupt_response=turns.interrupt_response,
+        idle_timeout_ms=turns.idle_timeout_ms if isinstance(turns, AskedVad) else None,
+    )
+
+
+def _detector(heard: AudioInput) -> TurnDetector[Any] | None:
+    turns = heard.turn_detection
+    if turns is None:
+        return None
+    if isinstance(turns, SemanticVad):
+        silence = PATIENCE_MS[turns.eagerness]
+        return ServerVad(silence_duration_ms=silence, pause_ms=min(PAUSE_MS, silence))
+    silence = max(turns.silence_duration_ms, SHORTEST_SILENCE_MS)
+    return ServerVad(
+        threshold=turns.threshold,
+        prefix_padding_ms=turns.prefix_padding_ms,
+        silence_duration_ms=silence,
+        pause_ms=min(PAUSE_MS, silence),
+    )

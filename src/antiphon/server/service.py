@@ -1,0 +1,107 @@
+"""What all requests share: the model and its thread, who may come, what is counted, what is kept of replies."""
+
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from antiphon.runtime.clock import Clock
+from antiphon.runtime.live import Live
+from antiphon.runtime.live_events import LiveEvent
+from antiphon.runtime.manner import Settings as LiveSettings
+from antiphon.runtime.model import Model
+from antiphon.runtime.vad import Vad
+from antiphon.server.keys import Keyring
+from antiphon.server.limits import Places, Rates
+from antiphon.server.metrics import Metrics
+from antiphon.server.mind import ThreadMind
+from antiphon.server.protocol.ids import Ids
+from antiphon.server.protocol.refusal import Refusal
+from antiphon.server.settings import Settings
+from antiphon.server.worker import Worker
+from antiphon.text.chat import Message
+
+
+class OpenSession(Protocol):
+    """A socket that is open."""
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether a reply is under way."""
+        ...
+
+    def end(self, refusal: Refusal, code: int) -> None:
+        """Tell the client why, and close."""
+        ...
+
+
+MOST_KEPT = 64  # replies aloud of one key that may still be named
+
+
+@dataclass
+class Service:
+    """One server around one model."""
+
+    model: Model
+    settings: Settings
+    worker: Worker = field(default_factory=Worker)
+    metrics: Metrics = field(default_factory=Metrics)
+    ids: Ids = field(default_factory=lambda: Ids(random.SystemRandom()))
+    created: int = field(default_factory=lambda: int(time.time()))
+    is_draining: bool = False
+
+    def __post_init__(self) -> None:
+        most, each = self.settings.max_sessions, self.settings.sessions_per_key
+        self.keyring = Keyring(self.settings.keys, time.time)
+        self.rates = Rates(self.settings.requests_per_minute, time.monotonic)
+        self.sessions = Places("sessions", most, each)
+        self.requests = Places("requests", self.settings.max_requests, self.settings.max_requests)
+        self.kept = Kept(self.settings.audio_ttl_s)
+        self.open: set[OpenSession] = set()
+
+    @cached_property
+    def vad(self) -> Vad:
+        """Hears whether somebody speaks; one for all sessions. ConfigError where its network is not installed."""
+        return Vad.find()
+
+    def open_live(self, clock: Clock, tell: Callable[[LiveEvent], None]) -> Live:
+        """A new conversation; `tell` hears of it."""
+        mind = ThreadMind(self.model, self.worker)
+        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad)
+
+    def is_speaking(self) -> bool:
+        """Whether any session says something just now."""
+        return any(session.is_speaking for session in self.open)
+
+
+@dataclass
+class Kept:
+    """Replies aloud, by whose they are and by their ids: what the model said, so that it can be told of it again."""
+
+    ttl_s: float
+    replies: dict[str, "OrderedDict[str, tuple[float, Message]]"] = field(default_factory=dict)
+
+    def put(self, owner: str, audio_id: str, message: Message, now: float) -> int:
+        """Keep a reply; until when, in seconds of the day. The oldest of the same owner go."""
+        mine = self.replies.setdefault(owner, OrderedDict())
+        for stale in [name for name, (until, _) in mine.items() if until < now]:
+            del mine[stale]
+        while len(mine) >= MOST_KEPT:
+            mine.popitem(last=False)
+        mine[audio_id] = now + self.ttl_s, message
+        return int(now + self.ttl_s)
+
+    def get(self, owner: str, audio_id: str, now: float, param: str) -> Message:
+        """A reply that `owner` has had.
+
+        Raises:
+            Refusal: there is none of this id, any more or ever.
+        """
+        until, message = self.replies.get(owner, OrderedDict()).get(audio_id, (0.0, None))
+        if message is None or until < now:
+            what = f"There is no reply aloud with the id {audio_id!r}, or it is too long ago; send its text."
+            raise Refusal(what, code="audio_not_found", param=param, status=404)
+        return message

@@ -1,0 +1,111 @@
+"""`POST /v1/audio/speech`: a text read aloud; `GET /v1/audio/voices`: in which voices.
+
+`instructions` are taken and have no effect: the released prompts for reading aloud have no place for them.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import torch
+from starlette.requests import Request
+from starlette.responses import Response
+from torch import Tensor
+
+from antiphon.audio.wave import Audio
+from antiphon.rates import SPOKEN_HZ
+from antiphon.runtime.events import AudioOut, End
+from antiphon.server.protocol.audio_http import (
+    SpeechDelta,
+    SpeechDone,
+    SpeechRequest,
+    TokenUsage,
+    VoiceCard,
+    VoiceList,
+    read_speech,
+    sse,
+)
+from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
+from antiphon.server.replies import as_json, as_stream, caller, while_there
+from antiphon.server.service import Service
+from antiphon.server.sound import TYPES, wave_head, write_sound
+
+VOICE = "default"  # the one that the model brings along; other names mean it, too
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The endpoints."""
+
+    service: Service
+
+    async def voices(self, request: Request) -> Response:
+        """The one voice."""
+        return as_json(VoiceList(data=(VoiceCard(id=VOICE, name=VOICE),), voices=(VOICE,)))
+
+    async def answer(self, request: Request) -> Response:
+        """One request; PCM and WAV leave while they are made."""
+        asked = read_speech(await request.body(), self.service.settings.max_body)
+        if asked.speed != 1.0:
+            what = f"A speed of {asked.speed:g} is asked for; the model speaks at its own, 1."
+            raise Refusal(what, code=INVALID_VALUE, param="speed")
+        owner = caller(request).name
+        if asked.stream_format == "sse":
+            return await as_stream(self._events(asked, owner), "text/event-stream")
+        if asked.response_format in ("pcm", "wav"):
+            return await as_stream(self._bytes(asked, owner), TYPES[asked.response_format])
+        body = await while_there(request, self._file(asked, owner))
+        return Response(body, media_type=TYPES[asked.response_format])
+
+    async def _said(self, asked: SpeechRequest, owner: str) -> AsyncGenerator[Tensor | End, None]:
+        """Sound as it comes, then the end."""
+        service = self.service
+        with service.requests.place(owner), service.metrics.running.track_inprogress():
+            async with service.worker.stream(lambda: service.model.speak(asked.input)) as events:
+                async for event in events:
+                    if isinstance(event, AudioOut):
+                        service.metrics.spoken_seconds.inc(event.duration_s)
+                        yield event.samples
+                    elif isinstance(event, End):
+                        service.metrics.reply_tokens.inc(event.reply_tokens)
+                        yield event
+
+    async def _bytes(self, asked: SpeechRequest, owner: str) -> AsyncGenerator[bytes, None]:
+        if asked.response_format == "wav":
+            head = wave_head(SPOKEN_HZ)
+        else:
+            head = b""
+        async with aclosing(self._said(asked, owner)) as said:
+            async for part in said:
+                if isinstance(part, Tensor):
+                    yield head + Audio(part[None], SPOKEN_HZ).to_pcm16()
+                    head = b""
+
+    async def _events(self, asked: SpeechRequest, owner: str) -> AsyncGenerator[str, None]:
+        """Server-sent events; of a form that cannot be cut, the whole file is one."""
+        whole, form = list[Tensor](), asked.response_format
+        async with aclosing(self._said(asked, owner)) as said:
+            async for part in said:
+                if isinstance(part, End):
+                    if form != "pcm":
+                        yield sse(SpeechDelta(audio=await self._written(whole, form)))
+                    yield sse(SpeechDone(usage=_usage(part)))
+                elif form == "pcm":
+                    yield sse(SpeechDelta(audio=Audio(part[None], SPOKEN_HZ).to_pcm16()))
+                else:
+                    whole.append(part)
+
+    async def _file(self, asked: SpeechRequest, owner: str) -> bytes:
+        async with aclosing(self._said(asked, owner)) as said:
+            whole = [part async for part in said if isinstance(part, Tensor)]
+        return await self._written(whole, asked.response_format)
+
+    async def _written(self, parts: list[Tensor], form: str) -> bytes:
+        whole = Audio(torch.cat([torch.zeros(0), *parts])[None], SPOKEN_HZ)
+        return await asyncio.to_thread(write_sound, whole, form)
+
+
+def _usage(end: End) -> TokenUsage:
+    total = end.prompt_tokens + end.reply_tokens
+    return TokenUsage(input_tokens=end.prompt_tokens, output_tokens=end.reply_tokens, total_tokens=total)
