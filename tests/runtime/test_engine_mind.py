@@ -1,0 +1,126 @@
+"""A mind on engines says what a session says: the same ids, the same words, the same sound to the byte."""
+
+import asyncio
+from dataclasses import replace
+
+import torch
+
+from antiphon.audio.wave import Audio
+from antiphon.errors import CapacityError
+from antiphon.runtime.engine_mind import EngineMind
+from antiphon.runtime.events import AudioOut, End, Text, ToolResult
+from antiphon.runtime.history import Heard
+from antiphon.runtime.mind import Finished, Progress, Request, Told
+from antiphon.runtime.model import Model
+from antiphon.runtime.sample import Sampling
+from antiphon.text.chat import Message
+from antiphon.text.toolcall import ToolCall
+from antiphon.tools.tool import CLOCK, Tool
+from tests.runtime.conftest import noise
+from tests.runtime.inline import InlineEngine, InlineVoices
+from tests.runtime.test_session import end_of, sound_of, with_variant
+
+SAMPLING = Sampling(temperature=0.8, seed=5)
+
+
+async def ask(mind: EngineMind, request: Request) -> list[Told]:
+    """Everything that is told of one round."""
+    told, done = list[Told](), asyncio.Event()
+
+    def tell(news: Told) -> None:
+        told.append(news)
+        if isinstance(news, Finished):
+            done.set()
+
+    mind.begin(request, tell)
+    assert not told
+    await asyncio.wait_for(done.wait(), 60)
+    return told
+
+
+def open_mind(model: Model) -> EngineMind:
+    return EngineMind(model, InlineEngine(model), InlineVoices(model), "one")
+
+
+def heard(told: list[Told]) -> torch.Tensor:
+    sounds = [t.event.samples for t in told if isinstance(t, Progress) and isinstance(t.event, AudioOut)]
+    return torch.cat(sounds) if sounds else torch.zeros(0)
+
+
+def test_a_round_is_what_a_session_says(model: Model, clip: Audio) -> None:
+    question = noise(1.3)
+
+    async def run() -> tuple[list[Told], EngineMind]:
+        mind = open_mind(model)
+        entry = Heard("a", (mind.hear(question.heard), "what?"))
+        messages = (*mind.dialect.opening("be brief", ()), *mind.dialect.messages([entry]))
+        return await ask(mind, Request(messages, "speech", sampling=SAMPLING, max_tokens=20, voice=clip)), mind
+
+    told, mind = asyncio.run(run())
+    session = model.session(system="be brief", tools=(), voice=clip, sampling=SAMPLING)
+    events = list(session.reply([question, "what?"], max_tokens=20))
+    end, finished = end_of(events), told[-1]
+    assert isinstance(end, End) and isinstance(finished, Finished) and finished.utterance is not None
+    assert finished.utterance == end.utterances[0] and finished.prompt_tokens == end.prompt_tokens
+    assert tuple(i for t in told if isinstance(t, Progress) for i in t.ids) == end.utterances[0].ids
+    assert torch.equal(heard(told), sound_of(events)) and len(heard(told))
+    words = "".join(t.event.text for t in told if isinstance(t, Progress) and isinstance(t.event, Text))
+    assert words == end.utterances[0].text
+    mind.close()
+    assert mind.engine.forgotten == ["one"]  # type: ignore[attr-defined]
+
+
+def test_a_thinking_model_thinks_first(model: Model) -> None:
+    async def run() -> list[Told]:
+        mind = open_mind(with_variant(model, "mini-think"))
+        told = await ask(mind, Request((Message("human", "why?"),), "text", sampling=SAMPLING, max_tokens=9))
+        assert len(mind.engine.requests) == 1  # type: ignore[attr-defined]  # random weights do not stop thinking
+        return told
+
+    told = asyncio.run(run())
+    assert isinstance(told[-1], Finished) and told[-1].utterance is not None and not told[-1].utterance.stopped
+    assert told[-1].utterance.ids == () and not told[-1].utterance.text
+
+
+def test_nothing_is_told_once_a_round_is_cancelled(model: Model, clip: Audio) -> None:
+    async def run() -> None:
+        mind, told = open_mind(model), list[Told]()
+        request = Request((Message("human", "hi"),), "speech", sampling=SAMPLING, max_tokens=20, voice=clip)
+        job = mind.begin(request, told.append)
+        while not told:
+            await asyncio.sleep(0)
+        job.cancel()
+        so_far = len(told)
+        await asyncio.sleep(0.05)
+        assert len(told) == so_far and mind.voices.mouths[0].is_stopped  # type: ignore[union-attr]
+        job.cancel()
+
+    asyncio.run(run())
+
+
+def test_what_fails_is_one_sentence(model: Model) -> None:
+    async def run() -> tuple[Told, Told]:
+        mind = open_mind(model)
+        lost = await ask(mind, Request((Message("human", [replace(mind.hear(noise(1).heard), key="x")]),), "text"))
+
+        async def break_down(conversation: str, audio: Audio) -> None:
+            raise CapacityError("the sound is too long.")
+
+        mind.engine.hear = break_down  # type: ignore[method-assign, assignment]
+        item = mind.hear(noise(1, seed=2).heard)
+        return lost[-1], (await ask(mind, Request((Message("human", [item]),), "text")))[-1]
+
+    lost, full = asyncio.run(run())
+    assert isinstance(lost, Finished) and "was not given" in lost.error
+    assert isinstance(full, Finished) and full.error == "the sound is too long."
+
+
+def test_tools_run_beside_and_their_errors_are_results(model: Model) -> None:
+    async def run(tool: Tool, arguments: str) -> ToolResult:
+        result: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
+        open_mind(model).run(tool, ToolCall(tool.name, arguments), result.set_result)
+        return await asyncio.wait_for(result, 10)
+
+    assert not asyncio.run(run(CLOCK, '{"what": "time"}')).failed
+    wrong = asyncio.run(run(CLOCK, "{}"))
+    assert wrong.failed and wrong.text.startswith("error: clock was called")
