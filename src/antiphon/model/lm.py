@@ -4,6 +4,8 @@ Pre-norm RMSNorm, grouped-query attention with biased q, k and v, rotary positio
 Step-Audio 2 mini uses it. Parameter names are the released ones.
 """
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -13,9 +15,11 @@ from antiphon.config import DecoderConfig
 from antiphon.nn.attention import KVState, attend, causal_mask, document_mask, init_kv
 from antiphon.nn.mlp import GatedMLP
 from antiphon.nn.norm import RMSNorm
+from antiphon.nn.places import Places
 from antiphon.nn.rope import rotate, rotation
 
 Rotation = tuple[Tensor, Tensor]
+C = TypeVar("C", KVState, Places)  # what stands in for the past: the caches of a batch, or one step of many streams
 
 
 class DecoderAttention(nn.Module):
@@ -34,17 +38,16 @@ class DecoderAttention(nn.Module):
         self,
         x: Float[Tensor, "b t d"],
         turn: Rotation,
-        mask: Bool[Tensor, "..."],
-        state: KVState | None,
+        mask: Bool[Tensor, "..."] | None,
+        state: C | None,
         count: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """Appends to `state` in place; its length is advanced once, by the decoder."""
+        """Writes to `state` in place; its length is advanced once, by the decoder."""
         projections = (self.q_proj, self.k_proj, self.v_proj)
         q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for p in projections)  # b t d -> b h t d/h
         q, k = rotate(q, *turn), rotate(k, *turn)
-        if state is not None:
-            k, v = state.append(self.layer, k, v, count)
-        y: Tensor = self.o_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))  # b h t d/h -> b t d
+        found = attend(q, k, v, mask) if state is None else state.attend(self.layer, q, k, v, mask, count)
+        y: Tensor = self.o_proj(found.transpose(1, 2).flatten(2))  # b h t d/h -> b t d
         return y
 
 
@@ -62,8 +65,8 @@ class DecoderLayer(nn.Module):
         self,
         x: Float[Tensor, "b t d"],
         turn: Rotation,
-        mask: Bool[Tensor, "..."],
-        state: KVState | None,
+        mask: Bool[Tensor, "..."] | None,
+        state: C | None,
         count: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Same shape out."""
@@ -92,13 +95,13 @@ class Decoder(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b t d"],
-        state: KVState | None = None,
+        state: C | None = None,
         final: bool = True,
         *,
         count: Int[Tensor, " b"] | None = None,
         mask: Bool[Tensor, "b t"] | None = None,
         document: Int[Tensor, "b t"] | None = None,
-    ) -> tuple[Float[Tensor, "b t d"], KVState | None]:
+    ) -> tuple[Float[Tensor, "b t d"], C | None]:
         """Run `t` positions after those in `state`.
 
         `count` says how many of the t are real in each row of a ragged batch (the rest trail, and are forgotten; a row
@@ -108,6 +111,7 @@ class Decoder(nn.Module):
         first).
         """
         t = x.shape[1]
+        allowed: Tensor | None
         if document is not None:
             assert state is None and mask is None
             positions, allowed = document_mask(document)

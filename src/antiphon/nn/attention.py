@@ -142,6 +142,18 @@ class KVState:
             return self.keys[layer], self.values[layer]
         return self.keys[layer][self.slot], self.values[layer][self.slot]
 
+    def attend(
+        self,
+        layer: int,
+        q: Float[Tensor, "b h t d"],
+        k: Float[Tensor, "b hk t d"],
+        v: Float[Tensor, "b hk t d"],
+        mask: Bool[Tensor, "..."] | None = None,
+        count: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b h t d"]:
+        """`append` the new positions of one layer, then look back from each over its whole row, where `mask` allows."""
+        return attend(q, *self.append(layer, k, v, count), mask)
+
     def mask(self, num_new: int) -> Bool[Tensor, "b 1 t capacity"]:
         """True where a new position may look: everything of its own stream that is not later than itself."""
         places = torch.arange(self.capacity, device=self.length.device)

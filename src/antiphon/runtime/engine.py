@@ -95,7 +95,7 @@ class Stats:
 
     def metrics(self) -> dict[str, float]:
         """Values by their Prometheus names; those that end in `_total` are counters, the others gauges."""
-        return {f"antiphon_engine_{name}": value for name, value in asdict(self).items()}
+        return {f"antiphon_engine_{name}": float(value) for name, value in asdict(self).items()}
 
 
 @runtime_checkable

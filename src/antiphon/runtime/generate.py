@@ -27,6 +27,7 @@ from antiphon.nn.attention import KVState
 from antiphon.rates import HEARD_HZ, PIECE_SAMPLES, num_rows
 from antiphon.runtime.caches import grown, rewound
 from antiphon.runtime.sample import Sampling, choose
+from antiphon.runtime.slots import common
 from antiphon.text.chat import AudioItem, AudioSegment, Prompt, TextSegment
 from antiphon.text.layout import TokenLayout
 
@@ -37,9 +38,13 @@ Place = int | tuple[str, int, int]  # what stands at a position: an id, or (key,
 class Hearing:
     """Sound by the hash of its content, and the rows of the language model that each piece became: encoded once."""
 
-    def __init__(self, limit: int) -> None:
-        """`limit`: rows that one recording may have at most; a longer one is refused before any work."""
-        self.limit = limit
+    def __init__(self, limit: int, keep: int | None = None) -> None:
+        """`limit`: rows that one recording may have at most; a longer one is refused before any work.
+
+        `keep`: rows to keep of all recordings, those used last; the others must be given anew. None keeps everything,
+        the recordings too.
+        """
+        self.limit, self.keep = limit, keep
         self._pieces: dict[str, list[Tensor]] = {}
         self._rows: dict[tuple[str, int], Tensor] = {}
 
@@ -72,10 +77,24 @@ class Hearing:
             weight = lm.model.embed_tokens.weight
             mel = log_mel(self._pieces[segment.key][segment.piece].to(weight.device))
             self._rows[place] = lm.hear(mel.to(weight.dtype)[None])
-        rows = self._rows[place]
+        rows = self._rows[place] = self._rows.pop(place)  # the last one used comes last
         if len(rows) != segment.num_rows:
             raise InputError(f"a sound became {len(rows)} rows and the prompt has {segment.num_rows} places for it.")
+        self._drop()
         return rows
+
+    def _drop(self) -> None:
+        """Keep to the bound: recordings that have become rows are not needed, nor are the rows used longest ago."""
+        if self.keep is None:
+            return
+        for key, pieces in list(self._pieces.items()):
+            if all((key, n) in self._rows for n in range(len(pieces))):
+                del self._pieces[key]
+        total = sum(len(rows) for rows in self._rows.values())
+        for place in list(self._rows):
+            if total <= self.keep:
+                return
+            total -= len(self._rows.pop(place))
 
 
 @dataclass
@@ -87,12 +106,7 @@ class Context:
 
     def common(self, wanted: Sequence[Place]) -> int:
         """How many positions of `wanted` the cache already holds; at least one is left to be read."""
-        count = 0
-        for have, want in zip(self.places, wanted[:-1], strict=False):
-            if have != want:
-                break
-            count += 1
-        return count
+        return common(self.places, wanted)
 
 
 def places_of(prompt: Prompt) -> list[Place]:
@@ -128,6 +142,21 @@ def never(layout: TokenLayout, num_ids: int) -> Bool[Tensor, " v"]:
     return mask
 
 
+def tail(lm: SpeechLM, hearing: Hearing, prompt: Prompt, held: int) -> list[Tensor]:
+    """The segments of a prompt from position `held` on, as tensors; what is held is not encoded."""
+    unread: list[Tensor] = []
+    position, device = 0, lm.head.device
+    for segment in prompt.segments:
+        skip, position = max(held - position, 0), position + len(segment)
+        if skip >= len(segment):
+            continue
+        if isinstance(segment, TextSegment):
+            unread.append(torch.tensor(segment.ids[skip:], device=device))
+        else:
+            unread.append(hearing.rows(lm, segment)[skip:])
+    return unread
+
+
 class Stream:
     """One reply under way: `read` tokens in, take the logits of what follows."""
 
@@ -151,10 +180,10 @@ class Stream:
             )
         context = self.context
         held = 0 if context.state is None else context.common(wanted)
-        tail = self._tail(prompt, held)
+        unread = tail(self.lm, self.hearing, prompt, held)
         if context.state is not None:
             context.places, context.state = context.places[:held], rewound(context.state, held)
-        return self._read(self.lm.embed(tail), wanted[held:])
+        return self._read(self.lm.embed(unread), wanted[held:])
 
     @torch.inference_mode()
     def read(self, token: int) -> Float[Tensor, " v"]:
@@ -166,20 +195,6 @@ class Stream:
     def room(self) -> int:
         """Tokens that the reply may still have."""
         return self.limit - len(self.context.places)
-
-    def _tail(self, prompt: Prompt, held: int) -> list[Tensor]:
-        """The segments of a prompt from position `held` on, as tensors; what is held is not encoded."""
-        tail: list[Tensor] = []
-        position, device = 0, self.lm.head.device
-        for segment in prompt.segments:
-            skip, position = max(held - position, 0), position + len(segment)
-            if skip >= len(segment):
-                continue
-            if isinstance(segment, TextSegment):
-                tail.append(torch.tensor(segment.ids[skip:], device=device))
-            else:
-                tail.append(self.hearing.rows(self.lm, segment)[skip:])
-        return tail
 
     def _read(self, x: Tensor, places: Sequence[Place]) -> Tensor:
         """Run new positions behind those in the cache; if that fails the context is as it was."""

@@ -57,12 +57,28 @@ def choose(
 
     `seen` marks the ids of prompt and reply so far (for the penalty), `forbidden` ids that must never come.
     """
+    return pick(allowed(logits, sampling, seen=seen, forbidden=forbidden), sampling, position)
+
+
+def allowed(
+    logits: Float[Tensor, " v"],
+    sampling: Sampling,
+    *,
+    seen: Bool[Tensor, " v"] | None = None,
+    forbidden: Bool[Tensor, " v"] | None = None,
+) -> Float[Tensor, " v"]:
+    """The scores that a token is picked from: penalised, and minus infinity where it must not come."""
     scores = logits.float()
     if seen is not None and sampling.repetition_penalty != 1:
         penalty = sampling.repetition_penalty
         scores = torch.where(seen, torch.where(scores > 0, scores / penalty, scores * penalty), scores)
     if forbidden is not None:
         scores = scores.masked_fill(forbidden, -torch.inf)
+    return scores
+
+
+def pick(scores: Float[Tensor, " v"], sampling: Sampling, position: int) -> int:
+    """The id at `position` of a stream, by temperature and top p."""
     if sampling.temperature == 0:
         return int(scores.argmax())
     chances, ids = (scores.double() / sampling.temperature).softmax(-1).sort(descending=True, stable=True)
