@@ -12,7 +12,8 @@ from antiphon.errors import ConfigError
 TEXT = "what is the capital of france?"
 TEXTS = {
     "en": TEXT, "zh": "今天天气很好。", "zh-latn": "jin1 tian1 hen3 hao3", "yue": "今日天氣好好。",
-    "ja": "こんにちは。",
+    "ja": "こんにちは。", "fr": "quelle heure est il?", "de": "wie spät ist es jetzt?", "es": "buenos días a todos.",
+    "it": "che ore sono adesso?",
 }  # fmt: skip
 VOICES = [(engine, voice) for engine in catalogue.ENGINES for voice in catalogue.ENGINES[engine].voices]
 

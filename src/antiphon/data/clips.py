@@ -54,9 +54,11 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """A clip that was made and is not fit: its plan, its sound and what is wrong with it."""
+    """A clip that was made and is not fit: which attempt, its words and voice, its sound and what is wrong with it."""
 
-    plan: Plan
+    attempt: int
+    text: str
+    voice: str
     audio: Samples
     reasons: tuple[str, ...]
 
@@ -114,8 +116,7 @@ def make(spec: CorpusSpec, voices: Voices, numbers: Iterable[int]) -> list[Kept]
     order, refused = list(waiting), dict[int, list[Refused]]()
     kept = dict[int, Kept]()
     while waiting:
-        for made in _attempt(spec, list(waiting.values())):
-            number = made.plan.number if isinstance(made, Refused) else made.row["number"]
+        for number, made in _attempt(spec, list(waiting.values())):
             before = refused.setdefault(number, [])
             if isinstance(made, Kept):
                 kept[number] = replace(made, refused=tuple(before))
@@ -130,9 +131,9 @@ def make(spec: CorpusSpec, voices: Voices, numbers: Iterable[int]) -> list[Kept]
     return [kept[number] for number in order]
 
 
-def _attempt(spec: CorpusSpec, plans: list[Plan]) -> list[Kept | Refused]:
-    """Say all plans, each engine's at one time."""
-    made = list[Kept | Refused]()
+def _attempt(spec: CorpusSpec, plans: list[Plan]) -> list[tuple[int, Kept | Refused]]:
+    """Say all plans, each engine's at one time; what became of each number."""
+    made = list[tuple[int, Kept | Refused]]()
     for name in dict.fromkeys(p.speaker.engine for p in plans):
         mine = [p for p in plans if p.speaker.engine == name]
         wishes = [asked(p.controls, catalogue.voice(name, p.speaker.voice)) for p in mine]
@@ -141,7 +142,8 @@ def _attempt(spec: CorpusSpec, plans: list[Plan]) -> list[Kept | Refused]:
              for p, (wish, _, _) in zip(mine, wishes, strict=True)]
         )  # fmt: skip
         for p, (_, faster, tilt), speech in zip(mine, wishes, said, strict=True):
-            made.append(_judged(spec, p, finished(speech, spec.rate, faster, tilt, 10 ** (p.level_db / 20), p.edges_s)))
+            shaped = finished(speech, spec.rate, faster, tilt, 10 ** (p.level_db / 20), p.edges_s)
+            made.append((p.number, _judged(spec, p, shaped)))
     return made
 
 
@@ -152,14 +154,19 @@ def _judged(spec: CorpusSpec, p: Plan, speech: Speech) -> Kept | Refused:
         wrong = recogniser.word_errors(speech.audio, spec.rate, p.line.text)
         reasons = ["not understood"] if wrong > filters.MOST_WORD_ERRORS else []
     if reasons:
-        return Refused(plan=p, audio=speech.audio, reasons=tuple(reasons))
+        return _refused(p, speech.audio, reasons)
     digest = hashlib.sha256(f"{spec.seed} {spec.name} sound {p.number} {p.attempt}".encode()).digest()
     heard = surround(p.surroundings, speech, np.random.default_rng(list(digest)), person(p.speaker))
     reasons = [r for r in filters.faults(heard.speech.audio, spec.rate, "", p.speaker.language)]
     if reasons:
-        return Refused(plan=p, audio=heard.speech.audio, reasons=tuple(reasons))
+        return _refused(p, heard.speech.audio, reasons)
     row = _row(spec, p, heard.speech) | {"events": [list(e) for e in heard.events], "around": heard.truth}
     return Kept(row=row, audio=heard.speech.audio, refused=())
+
+
+def _refused(p: Plan, audio: Samples, reasons: Sequence[str]) -> Refused:
+    voice = f"{p.speaker.engine}-{p.speaker.voice}"
+    return Refused(attempt=p.attempt, text=p.line.text, voice=voice, audio=audio, reasons=tuple(reasons))
 
 
 def person(who: Speaker) -> Person:

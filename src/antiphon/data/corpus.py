@@ -3,6 +3,7 @@
     spec.json            what was asked for, and the engines and voices that were here
     queue.sqlite         which shards are done
     shards/00000.npy     the sound of 100 clips, and 00000.jsonl what each is (see `store`)
+    spoken/00000.npy     of conversations: what nano says in them
     quarantine/          clips that were refused, each with its reasons
     manifest.jsonl       every clip of every shard, in order; written last
 """
@@ -27,7 +28,9 @@ from antiphon.data.engines.hosted import close_host
 from antiphon.data.engines.protocol import version
 from antiphon.data.quarantine import put_away, put_away_shard
 from antiphon.data.queue import Done, Queue, holding
-from antiphon.data.spec import CorpusSpec, from_json, to_json
+from antiphon.data.skills import realise
+from antiphon.data.skills.spec import SkillSpec
+from antiphon.data.spec import AnySpec, from_json, to_json
 from antiphon.data.store import read_index, write_shard
 from antiphon.data.validate import manifest_line, shard_problems
 from antiphon.errors import CapacityError, ConfigError
@@ -38,7 +41,7 @@ PART_OF_DYING = 1  # prctl's word for "tell me when my parent dies"
 Progress = Callable[[Done], None]
 
 
-def synthesise(spec: CorpusSpec, folder: Path, workers: int = 1, progress: Progress = lambda done: None) -> Done:
+def synthesise(spec: AnySpec, folder: Path, workers: int = 1, progress: Progress = lambda done: None) -> Done:
     """Make a corpus, or what is missing of it; return what all of it came to.
 
     Raises:
@@ -53,7 +56,7 @@ def synthesise(spec: CorpusSpec, folder: Path, workers: int = 1, progress: Progr
         _sweep(folder, spec)
         queue.want(_job_id(spec, number) for number in range(shards_of(spec)))
         for number in queue.numbers("done"):
-            problems = shard_problems(folder, number)
+            problems = [problem for name in spec.rates for problem in shard_problems(folder, number, name)]
             if problems:
                 put_away_shard(folder, number, problems)
                 queue.again(number)
@@ -68,25 +71,25 @@ def synthesise(spec: CorpusSpec, folder: Path, workers: int = 1, progress: Progr
         return queue.total()
 
 
-def shards_of(spec: CorpusSpec) -> int:
+def shards_of(spec: AnySpec) -> int:
     """How many shards a corpus has."""
     return -(-spec.clips // spec.shard)
 
 
-def numbers_of(spec: CorpusSpec, shard: int) -> range:
+def numbers_of(spec: AnySpec, shard: int) -> range:
     """The clips of a shard."""
     return range(shard * spec.shard, min((shard + 1) * spec.shard, spec.clips))
 
 
-def _job_id(spec: CorpusSpec, shard: int) -> str:
+def _job_id(spec: AnySpec, shard: int) -> str:
     """The name of a job; a last shard that is to become longer is another job."""
     return f"{spec.digest}-{shard:05d}-{len(numbers_of(spec, shard))}"
 
 
-def _agree(spec: CorpusSpec, folder: Path) -> None:
+def _agree(spec: AnySpec, folder: Path) -> None:
     """See that the folder is for this corpus and that it was begun with the voices that are here, or say so now."""
     catalogue.warn_of_absent(tuple(spec.engines), spec.languages)
-    voices = clips.voices_for(spec)
+    voices = catalogue.available(tuple(spec.engines), spec.languages)
     found = {
         "digest": spec.digest,
         "voices": {name: [voice.name for voice in able] for name, able in voices.items()},
@@ -105,11 +108,11 @@ def _agree(spec: CorpusSpec, folder: Path) -> None:
     write_whole(path, json.dumps({**found, "spec": to_json(spec)}, indent=1, ensure_ascii=False).splitlines())
 
 
-def _sweep(folder: Path, spec: CorpusSpec) -> None:
+def _sweep(folder: Path, spec: AnySpec) -> None:
     """Remove what a killed run left half done, and shards beyond the last."""
-    for path in [*folder.glob("*.part"), *folder.glob("shards/*.part")]:
+    for path in [*folder.glob("*.part"), *(path for name in spec.rates for path in folder.glob(f"{name}/*.part"))]:
         path.unlink()
-    for path in folder.glob("shards/[0-9]*"):
+    for path in (path for name in spec.rates for path in folder.glob(f"{name}/[0-9]*")):
         if int(path.stem) >= shards_of(spec):
             path.unlink()
 
@@ -117,7 +120,7 @@ def _sweep(folder: Path, spec: CorpusSpec) -> None:
 # --- work ------------------------------------------------------------------------------------------------------------
 
 
-def _worked(spec: CorpusSpec, folder: Path, numbers: list[int], workers: int) -> Iterator[Done]:
+def _worked(spec: AnySpec, folder: Path, numbers: list[int], workers: int) -> Iterator[Done]:
     """Do jobs, in this process or in several others, and hand out each as it is done."""
     if workers == 1 or len(numbers) < 2:
         for number in numbers:
@@ -150,13 +153,25 @@ def work(values: dict[str, Any], folder: Path, number: int) -> Done:
     """Make one shard; it is there when its index is."""
     spec = from_json(values)
     before = _cpu_s()
-    made = clips.make(spec, clips.voices_for(spec), numbers_of(spec, number))
+    sets = _made(spec, number)
     close_host()  # its time counts once it has ended
-    for clip in made:
-        put_away(folder, clip)
-    samples = write_shard(folder / "shards", number, ((_digested(clip), clip.audio) for clip in made), spec.rate)
-    refused = sum(len(clip.refused) for clip in made)
-    return Done(number=number, clips=len(made), refused=refused, audio_s=samples / spec.rate, cpu_s=_cpu_s() - before)
+    audio_s = 0.0
+    for name, rate in spec.rates.items():
+        for clip in sets[name]:
+            put_away(folder, clip)
+        samples = write_shard(folder / name, number, ((_digested(clip), clip.audio) for clip in sets[name]), rate)
+        audio_s += samples / rate
+    clips_made = sets["shards"]
+    refused = sum(len(clip.refused) for clip in clips_made)
+    return Done(number=number, clips=len(clips_made), refused=refused, audio_s=audio_s, cpu_s=_cpu_s() - before)
+
+
+def _made(spec: AnySpec, number: int) -> dict[str, list[Kept]]:
+    """The clips of a shard, by set."""
+    voices, numbers = catalogue.available(tuple(spec.engines), spec.languages), numbers_of(spec, number)
+    if isinstance(spec, SkillSpec):
+        return realise.make(spec, voices, numbers)
+    return {"shards": clips.make(spec, voices, numbers)}
 
 
 def _digested(clip: Kept) -> Row:

@@ -17,11 +17,9 @@ def put_away(folder: Path, clip: Kept) -> None:
     for refused in clip.refused:
         place = folder / FOLDER
         place.mkdir(exist_ok=True)
-        plan = refused.plan
-        path = place / f"{clip.row['id']}-{plan.attempt}"
+        path = place / f"{clip.row['id']}-{refused.attempt}"
         np.save(path.with_suffix(".npy"), to_int16(np.nan_to_num(refused.audio)))
-        voice = f"{plan.speaker.engine}-{plan.speaker.voice}"
-        why = {"reasons": refused.reasons, "text": plan.line.text, "voice": voice}
+        why = {"reasons": refused.reasons, "text": refused.text, "voice": refused.voice}
         path.with_suffix(".json").write_text(json.dumps(why, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ from antiphon.data.engines.protocol import Controls, EngineVoice, Samples, Span,
 EDGE_S = 0.03  # of silence around a clip while its spectrum is changed
 RATE_STEP = 50  # Hz: other rates meet those of files soon enough
 TILT_FROM_HZ, TILT_OCTAVES = 200, 5
+WHISPER_FRAME_S, WHISPER_CEPSTRUM_S, WHISPER_FROM_HZ = 0.024, 0.0014, 900.0
 
 
 def asked(wanted: Controls, voice: EngineVoice) -> tuple[Controls, float, float]:
@@ -71,3 +72,28 @@ def finished(
 
     sound = np.concatenate([before, audio, after]).astype(np.float32)
     return Speech(audio=sound, rate=rate, words=moved(speech.words), phones=moved(speech.phones))
+
+
+def whispered(audio: Samples, rate: int, rng: np.random.Generator) -> Samples:
+    """The same words without a voice: each frame's smooth spectrum, filled with noise in place of harmonics.
+
+    The envelope is the low part of the cepstrum; what only a voice has, the strong lowest octaves, is taken down.
+    """
+    half = round(WHISPER_FRAME_S * rate / 2)
+    window = np.sin(np.pi * (np.arange(2 * half) + 0.5) / (2 * half))
+    padded = np.pad(audio.astype(np.float64), (half, half + -len(audio) % half))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, 2 * half)[::half] * window
+    level = np.log(np.abs(np.fft.rfft(frames)) + 1e-7)
+    cepstrum = np.fft.irfft(level, 2 * half)
+    kept = round(WHISPER_CEPSTRUM_S * rate)
+    cepstrum[:, kept : 2 * half - kept + 1] = 0.0
+    hz = np.fft.rfftfreq(2 * half, 1 / rate)
+    envelope = np.exp(np.fft.rfft(cepstrum).real) * np.clip(hz / WHISPER_FROM_HZ, 0.05, 1.0)
+    chance = np.lib.stride_tricks.sliding_window_view(rng.standard_normal(len(padded)), 2 * half)[::half]
+    hiss = np.fft.rfft(chance * window)
+    made = np.fft.irfft(hiss / np.sqrt(half) * envelope, 2 * half) * window
+    out = np.zeros((len(made) + 1, half))
+    out[:-1] += made[:, :half]
+    out[1:] += made[:, half:]
+    whole: Samples = out.reshape(-1)[half : half + len(audio)].astype(np.float32)
+    return whole

@@ -9,6 +9,7 @@ the spectrum.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from types import MappingProxyType
 
 from antiphon.data.engines.protocol import Controls, EngineVoice
 from antiphon.errors import ConfigError
@@ -25,6 +26,7 @@ STYLE_SHARES = (0.79, 0.07, 0.07, 0.07)
 ESPEAK_HZ = 102
 MEAN_HZ = {"male": (280, 112, 104, 118), "female": (285, 212, 195, 176)}  # of the ages in turn
 TRACT = {"male": (1.27, 1.02, 1.0, 0.98), "female": (1.28, 1.16, 1.14, 1.11)}
+NO_WISH: Mapping[str, str] = MappingProxyType({})
 RECORDED_REACH = 0.09  # how far a recorded voice may be bent before it is nobody's
 
 
@@ -56,17 +58,18 @@ def speaker(seed: int, number: int, voices: Mapping[str, Sequence[EngineVoice]],
         raise ConfigError(f"no engine with a share above 0 speaks {language!r}; give one a share.")
     engine = rng.choices(list(able), [shares[name] for name in able])[0]
     voice = rng.choice(able[engine])
-    made = _designed(rng) if voice.gender == "any" else _recorded(rng, voice)
+    made = designed(rng) if voice.gender == "any" else recorded(rng, voice)
     return replace(made, id=f"{language}-{number:05d}", engine=engine, voice=voice.name, language=language,
                    accent=voice.accent)  # fmt: skip
 
 
-def _designed(rng: Random) -> Speaker:
-    """A speaker made of nothing but numbers."""
+def designed(rng: Random, wish: Mapping[str, str] = NO_WISH) -> Speaker:
+    """A speaker made of nothing but numbers; `wish` names classes that it must be of, such as {"age": "child"}."""
     gender, age = rng.choice(GENDERS), rng.choices(range(len(AGES)), AGE_SHARES)[0]
-    style = rng.choices(STYLES, STYLE_SHARES)[0]
-    timbre = rng.choice(TIMBRES if style == "modal" else TIMBRES[:3])
-    pitch, speed = rng.choice(list(PITCHES)), rng.choice(list(SPEEDS))
+    gender, age = wish.get("gender", gender), AGES.index(wish["age"]) if "age" in wish else age
+    style = wish.get("style", rng.choices(STYLES, STYLE_SHARES)[0])
+    timbre = wish.get("timbre", rng.choice(TIMBRES if style == "modal" else TIMBRES[:3]))
+    pitch, speed = wish.get("pitch", rng.choice(list(PITCHES))), wish.get("speed", rng.choice(list(SPEEDS)))
     elderly = AGES[age] == "elderly"
     rough = {"hoarse": rng.uniform(0.5, 0.75)}.get(timbre, rng.uniform(0.0, 0.12)) + (0.2 if elderly else 0.0)
     breath = rng.uniform(0.0, 0.08)
@@ -91,9 +94,13 @@ def _designed(rng: Random) -> Speaker:
                    controls=controls)  # fmt: skip
 
 
-def _recorded(rng: Random, voice: EngineVoice) -> Speaker:
-    """A relative of a recorded voice; where the pitch cannot be asked for, it goes with the length of the tract."""
-    timbre, speed = rng.choice(TIMBRES[:3]), rng.choice(list(SPEEDS))
+def recorded(rng: Random, voice: EngineVoice, wish: Mapping[str, str] = NO_WISH) -> Speaker:
+    """A relative of a recorded voice; where the pitch cannot be asked for, it goes with the length of the tract.
+
+    Of `wish` timbre (but hoarse) and speed are obeyed.
+    """
+    timbre = wish.get("timbre", rng.choice(TIMBRES[:3]))
+    speed = wish.get("speed", rng.choice(list(SPEEDS)))
     tract = rng.uniform(1 - RECORDED_REACH, 1 + RECORDED_REACH)
     pitch = rng.choice(list(PITCHES))
     height = rng.uniform(*PITCHES[pitch])

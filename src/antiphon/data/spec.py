@@ -10,6 +10,8 @@ from typing import Any
 
 from antiphon.data.engines.catalogue import find
 from antiphon.data.prosody import EMOTIONS, RHYTHMS
+from antiphon.data.skills import spec as skills
+from antiphon.data.skills.spec import SkillSpec
 from antiphon.data.surroundings import SURROUNDINGS
 from antiphon.data.texts import source
 from antiphon.errors import ConfigError
@@ -76,25 +78,35 @@ class CorpusSpec:
         return tuple(dict.fromkeys(text.language for text in self.texts))
 
     @property
+    def rates(self) -> dict[str, int]:
+        """The sets of a corpus and their rates; the index of the last one is written last."""
+        return {"shards": self.rate}
+
+    @property
     def digest(self) -> str:
         """A short name of all that makes one corpus differ from another, save how long it is."""
         values = {name: value for name, value in to_json(self).items() if name != "clips"}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def to_json(spec: CorpusSpec) -> dict[str, Any]:
+AnySpec = CorpusSpec | SkillSpec
+
+
+def to_json(spec: AnySpec) -> dict[str, Any]:
     """The specification as plain values."""
-    return asdict(spec)
+    return skills.to_json(spec) if isinstance(spec, SkillSpec) else asdict(spec)
 
 
-def from_json(values: object) -> CorpusSpec:
-    """The specification that plain values describe.
+def from_json(values: object) -> AnySpec:
+    """The specification that plain values describe: of conversations where their `kind` is "skills".
 
     Raises:
         ConfigError: a field is unknown, missing or of the wrong kind.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"a corpus was described by a {type(values).__name__}; give an object of fields.")
+    if values.get("kind") == skills.KIND:
+        return skills.from_json(values)
     if "texts" in values:
         if not isinstance(values["texts"], list | tuple):
             raise ConfigError(f"texts is {values['texts']!r}; give a list of objects.")
@@ -132,7 +144,7 @@ def _checked(kind: type[Any], values: object, place: str = "") -> Any:
         raise ConfigError(f"{place}{wrong}; check the description of the corpus.") from error
 
 
-def load(name: str) -> CorpusSpec:
+def load(name: str) -> AnySpec:
     """A specification by the path of a JSON file, or by `module:function`, whose function returns it.
 
     Raises:
@@ -144,8 +156,8 @@ def load(name: str) -> CorpusSpec:
             made = getattr(import_module(module), function)()
         except (ImportError, AttributeError) as error:
             raise ConfigError(f"the corpus {name!r} cannot be had ({error}); check the name.") from error
-        if not isinstance(made, CorpusSpec):
-            raise ConfigError(f"{name} returned a {type(made).__name__}; it must return a CorpusSpec.")
+        if not isinstance(made, CorpusSpec | SkillSpec):
+            raise ConfigError(f"{name} returned a {type(made).__name__}; it must return a CorpusSpec or SkillSpec.")
         return made
     try:
         return from_json(json.loads(Path(name).read_text(encoding="utf-8")))

@@ -48,8 +48,9 @@ def problems(folder: Path) -> list[str]:
         raise InputError(f"{folder} holds no shards; give a folder that `antiphon data synth` has filled.")
     found = [f"shards/{n:05d}.jsonl: the shard is missing" for n in range(shards[-1]) if n not in shards]
     lines = list[str]()
+    places = ["shards", *(["spoken"] if (folder / "spoken").exists() else [])]
     for number in shards:
-        wrong = shard_problems(folder, number)
+        wrong = [problem for place in places for problem in shard_problems(folder, number, place)]
         found += wrong
         if not wrong:
             rows = _lines(folder / "shards" / f"{number:05d}.jsonl")
@@ -57,9 +58,9 @@ def problems(folder: Path) -> list[str]:
     return found + (_manifest_problems(folder, lines) if not found else [])
 
 
-def shard_problems(folder: Path, number: int) -> list[str]:
-    """What is wrong with one shard: its lines, then the sound that each of them promises."""
-    name = f"shards/{number:05d}"
+def shard_problems(folder: Path, number: int, place: str = "shards") -> list[str]:
+    """What is wrong with one shard of a set: its lines, then the sound that each of them promises."""
+    name = f"{place}/{number:05d}"
     try:
         lines = _lines(folder / f"{name}.jsonl")
         sound = np.load(folder / f"{name}.npy", mmap_mode="r")
@@ -96,8 +97,13 @@ def _row_problem(line: str, sound: Any, start: int) -> str | None:
         return f"it lies at {row['offset']} for {row['length']} samples; expected it at {start} within {len(sound)}"
     if hashlib.sha256(sound[start : start + row["length"]].tobytes()).hexdigest() != row["sha256"]:
         return "its sound is not the one that was written (the sha256 differs)"
-    wrong = filters.faults(cut(sound, start, row["length"]), row["rate"], "", row["language"])
+    wrong = _unmeant(row, filters.faults(cut(sound, start, row["length"]), row["rate"], "", row["language"]))
     return f"the clip is {', '.join(wrong)}" if wrong else None
+
+
+def _unmeant(row: Row, faults: list[str]) -> list[str]:
+    """Faults without those that a row is allowed to have: a conversation may be silent, or long."""
+    return [fault for fault in faults if fault not in row.get("allowed", ())]
 
 
 def _manifest_problems(folder: Path, expected: list[str]) -> list[str]:
@@ -129,8 +135,8 @@ def sample(folder: Path, count: int, seed: int = 0, judged: int = 0) -> Sampled:
     wrong, heard, understood = list[str](), 0, 0
     for row in rows:
         audio = read_clip(folder / "shards", row["shard"], row)
-        plain = row["surroundings"] == "clean"
-        reasons = filters.faults(audio, row["rate"], row["text"] if plain else "", row["language"])
+        plain = row["surroundings"] == "clean" and "turns" not in row
+        reasons = _unmeant(row, filters.faults(audio, row["rate"], row["text"] if plain else "", row["language"]))
         source = row["provenance"]
         if plain and heard < judged and recogniser.fair(source["engine"], source["voice"]):
             heard += 1

@@ -106,9 +106,14 @@ ESPEAK = {  # our name: its file, the language, the accent
     "cmn-pinyin": ("sit/cmn-Latn-pinyin", "zh-latn", "mandarin"),
     "yue": ("sit/yue", "yue", "cantonese"),
     "ja": ("jpx/ja", "ja", "japanese"),
+    "fr": ("roa/fr", "fr", "french"),
+    "de": ("gmw/de", "de", "german"),
+    "es": ("roa/es", "es", "castilian"),
+    "it": ("roa/it", "it", "italian"),
 }
 WORDS_PER_MINUTE = 165
 MEAN_HZ, BELOW_HZ, ABOVE_HZ = 102, 20, 16  # of espeak's own man: measured mean, and what it reaches to either side
+TONAL, TONAL_REACH_HZ = ("zh", "zh-latn", "yue"), (6, 30)
 CHINESE_HASTE = 1.8  # espeak counts words, and takes each character of Chinese for one
 GAP_S = 0.010
 DARKEST_DB = -18
@@ -141,7 +146,7 @@ class Espeak:
                 "engine": "espeak",
                 "voice": ESPEAK[said.voice][0],
                 "text": said.text,
-                "variant": variant(said.controls),
+                "variant": variant(said.controls, tonal=ESPEAK[said.voice][1] in TONAL),
                 "words_per_minute": _words_per_minute(said),
                 "gap": round(said.controls.gaps / GAP_S),
             }
@@ -154,14 +159,15 @@ def _words_per_minute(said: Utterance) -> int:
     return int(np.clip(round(WORDS_PER_MINUTE * haste * said.controls.speed), 80, 449))
 
 
-def variant(how: Controls) -> str:
-    """The file that tells espeak-ng how a speaker sounds.
+def variant(how: Controls, tonal: bool = False) -> str:
+    """The file that tells espeak-ng how a speaker sounds; words with tones stay near the lower end of the pitch.
 
     Formants move together as a vocal tract shortens. Breath is noise through the formants in place of the voice,
     roughness its steps of jitter, and a tilt is a tone control in steps over frequency.
     """
-    low = how.pitch * (MEAN_HZ - BELOW_HZ * how.range)
-    high = how.pitch * (MEAN_HZ + ABOVE_HZ * how.range)
+    below, above = TONAL_REACH_HZ if tonal else (BELOW_HZ, ABOVE_HZ)
+    low = how.pitch * (MEAN_HZ - below * how.range)
+    high = how.pitch * (MEAN_HZ + above * how.range)
     lines = ["language variant", "name asked", f"pitch {low:.0f} {high:.0f}", f"flutter {2 + 18 * how.rough:.0f}"]
     lines.append(f"roughness {7 * how.rough:.0f}")
     lines.append(f"voicing {100 - 83 * how.breath:.0f}")

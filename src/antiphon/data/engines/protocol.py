@@ -63,7 +63,7 @@ class EngineVoice:
     """A voice of an engine, and what one may do with what it says."""
 
     name: str
-    language: str  # en, zh, yue or ja
+    language: str  # en, zh, zh-latn, yue, ja, fr, de, es or it
     accent: str
     gender: Literal["male", "female", "any"]  # any: the engine makes the speaker it is asked for
     package: str
