@@ -133,7 +133,7 @@ class Said:
 def say(request: Request) -> Said:
     """A round: a function of what is asked. Two groups of sound at a time, as a vocoder gives them; a call at most."""
     chance = zlib.crc32(repr((request.messages, request.form)).encode())
-    num_words, num_groups = chance % 7, chance % 11
+    num_words, num_groups = chance % 7, chance % 17
     progress, ids, text = list[Progress](), list[int](), ""
     words = [WORDS[(chance >> n) % len(WORDS)] + f"{n} " for n in range(num_words)]
     tokens = TOKENIZER.encode("".join(words))[: None if request.form == "text" else num_groups]

@@ -41,6 +41,7 @@ from antiphon.runtime.orders import (
     FromGenerator,
     GiveResult,
     Keep,
+    Opinion,
     Order,
     Part,
     Played,
@@ -167,6 +168,11 @@ class Controller:
             return state, ()
         state = replace(state, speculation=replace(state.speculation, held=(*state.speculation.held, told)))
         return self._discard(state) if isinstance(told, Done) and told.has_failed else (state, ())
+
+    def believes(self, state: State, told: Opinion, now_ms: int) -> Moved:
+        if self.detector is None or state.speculation is None or state.speculation.id != told.reply:
+            return state, ()
+        return replace(state, turns=self.detector.believe(state.turns, told.ending)), ()
 
     def goes_on(self, state: State, told: Speech | ClientChanged, now_ms: int) -> Moved:
         return self._discard(state)
@@ -371,6 +377,7 @@ TABLE: dict[Phase, dict[type, Handler]] = {
         Part: C.hold,
         ToolCalled: C.hold,
         Done: C.hold,
+        Opinion: C.believes,
     },
     "thinking": REPLYING,
     "tool": REPLYING,

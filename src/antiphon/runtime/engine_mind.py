@@ -185,8 +185,8 @@ class EngineMind:
         """The thought of a thinking model; whether there is an answer to come."""
         parser = self.model.parser(request.tools)
         state = parser.start(thinking=True)
-        async for token in self._ids(request, prompt, said):
-            state, events = parser.step(state, token)
+        async for token in self._tokens(request, prompt, said):
+            state, events = parser.step(state, token.id)
             for event in events:
                 if isinstance(event, Think):
                     said.thought += event.text
@@ -201,15 +201,15 @@ class EngineMind:
         """The answer: words and calls are told, codes go to the mouth."""
         parser = self.model.parser(request.tools)
         state: ParseState = parser.start(prompt.ids[-1:])
-        async for token in self._ids(request, prompt, said):
-            state, events = parser.step(state, token)
-            ids = () if state.ended else (token,)
+        async for token in self._tokens(request, prompt, said):
+            state, events = parser.step(state, token.id)
+            ids = () if state.ended else (token.id,)
             said.ids += ids
-            _tell(ids, events, said, mouth, tell)
+            _tell(ids, events, said, mouth, tell, token.logprob)
         said.stopped = state.ended
         _tell((), parser.flush(state)[1], said, mouth, tell)
 
-    async def _ids(self, request: Request, prompt: Prompt, said: _Said) -> AsyncIterator[int]:
+    async def _tokens(self, request: Request, prompt: Prompt, said: _Said) -> AsyncIterator[Token]:
         for item in _sounds(request.messages):
             if item.key in self._heard:
                 await asyncio.shield(self._heard[item.key])
@@ -226,7 +226,7 @@ class EngineMind:
                 if isinstance(step, Started):
                     said.prompt_tokens, said.reused_tokens = step.prompt_tokens, step.reused_tokens
                 elif isinstance(step, Token):
-                    yield step.id
+                    yield step
 
     def _prompt(self, pieces: Sequence[Piece], messages: Sequence[Message]) -> Prompt:
         prompt = encode(pieces, self.model.parts.tokenizer, self.model.parts.layout)
@@ -239,7 +239,14 @@ async def _play(mouth: Mouth, tell: Tell) -> None:
         tell(Progress((), AudioOut(wave)))
 
 
-def _tell(ids: tuple[int, ...], events: Sequence[Event], said: _Said, mouth: Mouth | None, tell: Tell) -> None:
+def _tell(
+    ids: tuple[int, ...],
+    events: Sequence[Event],
+    said: _Said,
+    mouth: Mouth | None,
+    tell: Tell,
+    logprob: float | None = None,
+) -> None:
     """Tell of some ids and what they brought about, in one progress at the least."""
     for event in events:
         if isinstance(event, Codes):
@@ -249,7 +256,7 @@ def _tell(ids: tuple[int, ...], events: Sequence[Event], said: _Said, mouth: Mou
         elif isinstance(event, Text | Think | ToolCall):
             said.text += event.text if isinstance(event, Text) else ""
             said.calls += [event] if isinstance(event, ToolCall) else []
-            tell(Progress(ids, event))
+            tell(Progress(ids, event, logprob))
             ids = ()
     if ids:
         tell(Progress(ids))

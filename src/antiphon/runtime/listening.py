@@ -86,6 +86,10 @@ class Listening:
         rest = self._samples(start + len(full) * self.cutting.size, end)
         return (*full, self.mind.hear(rest)) if num_rows(len(rest)) > 0 else tuple(full)
 
+    def before(self, end_ms: int, ms: int) -> Float[Tensor, " n"]:
+        """The last `ms` of what is kept up to `end_ms`."""
+        return self._samples(max(end_ms - ms, 0) * PER_MS, end_ms * PER_MS)
+
     def forget(self, before_ms: int) -> None:
         """No turn begins before that any more."""
         self._full = {start: items for start, items in self._full.items() if start >= before_ms * PER_MS}

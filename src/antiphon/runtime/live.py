@@ -32,6 +32,7 @@ from antiphon.runtime.listening import Cutting, pieces_of
 from antiphon.runtime.live_events import LiveEvent
 from antiphon.runtime.manner import Asked, How, Ids, Settings
 from antiphon.runtime.mind import Mind
+from antiphon.runtime.prosody import ending
 from antiphon.runtime.rounds import audio_tokens
 from antiphon.runtime.turns import Frame, Utterance
 from antiphon.runtime.vad import FRAME_MS, Vad, VadState
@@ -39,6 +40,8 @@ from antiphon.text.chat import AudioItem
 
 SHORTEST_TURN_MS = 100  # of a turn that a client commits itself
 MAX_ASIDES = 4
+SPOKEN_AT = 0.35  # the probability of speech below which a voice has fallen silent
+TUNE_MS = 1500  # of a voice, by which its end is judged
 
 
 class Live:
@@ -62,6 +65,7 @@ class Live:
         self._mind, self._ids, self._vad = mind, ids, vad
         self._ears: VadState | None = None  # of a stream that is judged
         self._judged_ms = 0  # of the sound
+        self._was_voiced = False
         self._conductor = Conductor(mind, clock, ids, tell, settings, cutting)
         self._asides = Asides(mind, tell)
         self._conductor.tell(orders.ClientJoined())
@@ -125,9 +129,19 @@ class Live:
             self._ears, self._judged_ms = self._vad.init_state(), before_ms
         speech, self._ears = self._vad.step(samples.numpy(), self._ears)
         for probability in speech.tolist():
-            frame = Frame(self._judged_ms, self._judged_ms + FRAME_MS, probability)
-            self._judged_ms = frame.end_ms
-            conductor.tell(frame)
+            self._judge(probability)
+
+    def _judge(self, speech: float) -> None:
+        """One more frame of the user's sound; where a voice falls silent, how it sounded."""
+        conductor, tune = self._conductor, None
+        is_voiced = speech >= SPOKEN_AT
+        detector = conductor.controller.detector
+        if self._was_voiced and not is_voiced and detector is not None and detector.hears_tunes:
+            tune = ending(conductor.listening.before(self._judged_ms, TUNE_MS).numpy())
+        self._was_voiced = is_voiced
+        frame = Frame(self._judged_ms, self._judged_ms + FRAME_MS, speech, tune)
+        self._judged_ms = frame.end_ms
+        conductor.tell(frame)
 
     def commit(self) -> str:
         """The sound since the last turn is a turn; the name that it has.

@@ -48,6 +48,7 @@ class Progress:
 
     ids: tuple[int, ...]
     event: Text | AudioOut | Think | ToolCall | None = None
+    logprob: float | None = None  # of the last id: the natural logarithm of its probability, where that is known
 
 
 @dataclass(frozen=True)

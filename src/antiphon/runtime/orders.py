@@ -114,12 +114,20 @@ class Tick:
     """Time has passed; due at `State.deadline_ms`."""
 
 
+@dataclass(frozen=True)
+class Opinion:
+    """From what it generates the model judges, 0 to 1, whether the user had finished at the pause."""
+
+    reply: int
+    ending: float
+
+
 FromGenerator: TypeAlias = Part | ToolCalled | Done
 FromClient: TypeAlias = (
     ClientJoined | ClientLost | ClientCommit | ClientCleared | ClientRespond | ClientCancel | ClientChanged
 )
 Told: TypeAlias = (
-    Frame | Speech | Pause | TurnEnd | FromGenerator | ToolAnswered | Played | Silenced | FromClient | Tick
+    Frame | Speech | Pause | TurnEnd | FromGenerator | Opinion | ToolAnswered | Played | Silenced | FromClient | Tick
 )
 
 

@@ -6,20 +6,22 @@ Replies go by the controller's numbers; what is stopped is not heard of again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from math import exp
 
 from antiphon.rates import SPOKEN_HZ, exact_div
 from antiphon.runtime.dialect import by_client
-from antiphon.runtime.events import AudioOut, ToolResult
+from antiphon.runtime.events import AudioOut, Text, ToolResult
 from antiphon.runtime.history import History
 from antiphon.runtime.manner import Asked
 from antiphon.runtime.mind import Finished, Job, Mind, Progress, Request, Told
-from antiphon.runtime.orders import Done, Part, ToolAnswered, ToolCalled
+from antiphon.runtime.orders import Done, Opinion, Part, ToolAnswered, ToolCalled
 from antiphon.text.chat import AudioItem
 from antiphon.text.toolcall import ToolCall
 
 PER_MS = exact_div(SPOKEN_HZ, 1000)  # samples
+WITNESSES = 3  # words of a reply by which the model says how sure it is of it
 
 
 @dataclass
@@ -31,12 +33,13 @@ class Round:
     job: Job | None = None
     finished: Finished | None = None
     num_calls: int = 0
+    doubts: list[float] = field(default_factory=list)  # log probabilities of its first words
 
 
 class Rounds:
     """The latest round of every reply under way, and the tools that run."""
 
-    def __init__(self, mind: Mind, tell: Callable[[Done | Part | ToolAnswered | ToolCalled], None]) -> None:
+    def __init__(self, mind: Mind, tell: Callable[[Done | Part | Opinion | ToolAnswered | ToolCalled], None]) -> None:
         self._mind, self._tell = mind, tell
         self._rounds: dict[int, Round] = {}
         self._tools: dict[str, Job] = {}
@@ -97,6 +100,10 @@ class Rounds:
             self._tell(Done(reply, has_failed=bool(news.error)))
             return
         event, tokens = news.event, len(news.ids)
+        if isinstance(event, Text) and news.logprob is not None and len(made.doubts) < WITNESSES:
+            made.doubts.append(news.logprob)
+            if len(made.doubts) == WITNESSES:
+                self._tell(Opinion(reply, min(1.0, exp(sum(made.doubts) / WITNESSES))))
         if isinstance(event, ToolCall):
             made.num_calls += 1
             event = replace(event, id=f"{reply}.{made.num_calls}")

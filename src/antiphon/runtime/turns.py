@@ -9,7 +9,7 @@ once gives the same turns. The sound of an utterance ends `pause_ms` after its l
 believed early (speculation) or late (commitment): so both hand the model the same samples.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from antiphon.errors import ConfigError
@@ -19,11 +19,15 @@ RELEASE = 0.15  # how far below the threshold a voice that has begun may fall
 
 @dataclass(frozen=True)
 class Frame:
-    """A stretch of the user's sound: where it begins and ends, and the probability that it holds speech."""
+    """A stretch of the user's sound: where it begins and ends, and the probability that it holds speech.
+
+    `ending`: how much the voice before a silence sounded like the end of what was to be said, 0 to 1, if that is known.
+    """
 
     start_ms: int
     end_ms: int
     speech: float
+    ending: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,21 @@ class TurnDetector(Protocol[S]):
     a `TurnEnd` is that of the last `Pause` before it, unless no pause was signalled.
     """
 
+    @property
+    def hears_tunes(self) -> bool:
+        """Whether it wants to know how a voice sounded before it paused (`Frame.ending`)."""
+        ...
+
     def start(self, floor_ms: int = 0) -> S:
         """The state of a stream whose sound before `floor_ms` belongs to no further utterance."""
         ...
 
     def step(self, state: S, frame: Frame) -> tuple[S, tuple[Signal, ...]]:
         """What `frame` tells."""
+        ...
+
+    def believe(self, state: S, ending: float) -> S:
+        """The model says, 0 to 1, how sure it is that the user has finished; what follows, frames will tell."""
         ...
 
 
@@ -99,6 +112,7 @@ class ServerVad:
     prefix_padding_ms: int = 300
     silence_duration_ms: int = 500
     pause_ms: int = 160
+    hears_tunes: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.threshold <= 1.0:
@@ -120,14 +134,14 @@ class ServerVad:
         begun = state.begun_ms is not None
         if frame.speech >= self.threshold - (RELEASE if begun else 0.0):
             state = self._voiced(state, frame)
-            return state, (Speech(self._utterance(state)),)
+            return state, (Speech(self.utterance(state)),)
         signals, silent_ms = list[Signal](), frame.end_ms - state.voice_end_ms
         if begun and not state.has_paused and silent_ms >= self.pause_ms:
-            signals.append(Pause(self._utterance(state)))
+            signals.append(Pause(self.utterance(state)))
             state = replace(state, has_paused=True)
         if begun and silent_ms >= self.silence_duration_ms:
-            signals.append(TurnEnd(self._utterance(state)))
-            state = ServerVadState(floor_ms=self._utterance(state).end_ms)
+            signals.append(TurnEnd(self.utterance(state)))
+            state = ServerVadState(floor_ms=self.utterance(state).end_ms)
         return state, tuple(signals)
 
     def _voiced(self, state: ServerVadState, frame: Frame) -> ServerVadState:
@@ -139,7 +153,12 @@ class ServerVad:
             has_paused=False,
         )
 
-    def _utterance(self, state: ServerVadState) -> Utterance:
+    def believe(self, state: ServerVadState, ending: float) -> ServerVadState:
+        """Silence alone counts."""
+        return state
+
+    def utterance(self, state: ServerVadState) -> Utterance:
+        """The utterance under way, as far as it has come."""
         assert state.begun_ms is not None
         start = max(state.begun_ms - self.prefix_padding_ms, state.floor_ms)
         return Utterance(start, state.voice_end_ms + self.pause_ms, state.voiced_ms)
