@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+CLIENTS := openai
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk test test-slow test-gpu train-smoke lint clean
+.PHONY: talk test test-slow test-clients test-gpu train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
@@ -35,10 +36,19 @@ test-gpu: $(VENV)/.dev
 	  $(BIN)/antiphon verify tests/golden/token2wav --device $$device && \
 	  ANTIPHON_DEVICE=$$device $(BIN)/pytest -m gpu; fi
 
+# other people's clients against `antiphon serve`, each in an environment of its own
+test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m clients tests/clients -rs --durations=5
+
 # --- environments: made once, renewed when pyproject.toml changes -----------------------------------------------------
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+.clients/%/.made: tests/clients/requirements-%.txt
+	$(PYTHON) -m venv .clients/$*
+	.clients/$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .

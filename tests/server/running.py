@@ -58,6 +58,12 @@ class Running:
     """A server that listens."""
 
     port: int
+    of: Service | None = None  # what is behind it, where it runs in this process
+
+    @property
+    def service(self) -> Service:
+        assert self.of is not None
+        return self.of
 
     def ask(
         self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str] | None = None
@@ -95,7 +101,7 @@ def running(model: Model, **settings: Any) -> Iterator[Running]:
         while not server.started:
             time.sleep(0.01)
         try:
-            yield Running(taken.getsockname()[1])
+            yield Running(taken.getsockname()[1], service)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -22,6 +22,8 @@ def serve(
     origin: Annotated[list[str] | None, typer.Option(help="A web page that may come, as https://example.org.")] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at the same time.")] = 16,
     requests_per_minute: Annotated[int, typer.Option(min=1, help="Requests of one key.")] = 600,
+    drain: Annotated[float, typer.Option(min=0, help="Seconds to finish what is said when told to end.")] = 20.0,
+    trace: Annotated[Path | None, typer.Option(help="A file for every id that sessions generate; for tests.")] = None,
     model: Name = "nano",
     device: Device = "cpu",
     dtype: Dtype = None,
@@ -46,6 +48,8 @@ def serve(
         origins=tuple(origin or ()),
         max_sessions=sessions,
         requests_per_minute=requests_per_minute,
+        trace=trace,
+        drain_s=drain,
     )
     from antiphon.server.serve import serve as run
     from antiphon.server.service import Service

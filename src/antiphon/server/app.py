@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
+from antiphon.server.client_secrets import ClientSecrets
 from antiphon.server.completions import Completions
 from antiphon.server.guard import Guard
 from antiphon.server.protocol.audio_http import ModelCard, ModelList
@@ -29,6 +30,7 @@ def make_app(service: Service) -> Guard:
         Route("/metrics", about.metrics),
         Route("/version", about.version),
         WebSocketRoute("/v1/realtime", Realtime(service).open),
+        Route("/v1/realtime/client_secrets", ClientSecrets(service).answer, methods=["POST"]),
         Route("/v1/models", about.models),
         Route("/v1/models/{name:path}", about.model),
         Route("/v1/chat/completions", Completions(service).answer, methods=["POST"]),

@@ -10,6 +10,7 @@ from typing import Any
 
 from antiphon.runtime.dialogue import Manners
 from antiphon.runtime.manner import How, Settings
+from antiphon.runtime.semantic import SemanticVad
 from antiphon.runtime.turns import ServerVad, TurnDetector
 from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
 from antiphon.server.protocol.session import (
@@ -17,17 +18,16 @@ from antiphon.server.protocol.session import (
     FunctionTool,
     RealtimeSession,
     ResponseConfig,
-    SemanticVad,
     Session,
     Tools,
 )
+from antiphon.server.protocol.session import SemanticVad as AskedSemanticVad
 from antiphon.server.protocol.session import ServerVad as AskedVad
 from antiphon.server.protocol.wire import write
 
 MAX_TOKENS = 2048  # of one reply, where the client gives no bound
 SHORTEST_SILENCE_MS = 64  # two frames of the detector
 PAUSE_MS = 160
-PATIENCE_MS = {"high": 350, "medium": 600, "auto": 600, "low": 1000}  # silence that `semantic_vad` waits for
 
 
 def live_settings(session: Session, before: Settings | None = None) -> Settings:
@@ -88,9 +88,8 @@ def _detector(heard: AudioInput) -> TurnDetector[Any] | None:
     turns = heard.turn_detection
     if turns is None:
         return None
-    if isinstance(turns, SemanticVad):
-        silence = PATIENCE_MS[turns.eagerness]
-        return ServerVad(silence_duration_ms=silence, pause_ms=min(PAUSE_MS, silence))
+    if isinstance(turns, AskedSemanticVad):
+        return SemanticVad(eagerness=turns.eagerness)
     silence = max(turns.silence_duration_ms, SHORTEST_SILENCE_MS)
     return ServerVad(
         threshold=turns.threshold,

@@ -68,7 +68,7 @@ class Connection:
         self.ids, self.is_beta = service.ids, beta.asks_for_beta(socket.headers)
         self.watching = Watching(service.metrics, time.monotonic)
         self._outgoing: asyncio.Queue[str | int] = asyncio.Queue()
-        self._waiting = 0  # characters in it
+        self._waiting, self._is_full = 0, False  # characters in it; whether it is given up
         self._talking: Talking | None = None
 
     @property
@@ -183,10 +183,11 @@ class Connection:
             if message is None:
                 return
         text = dumps(message)
+        if self._is_full:
+            return
         self._waiting += len(text)
         if self._waiting > MOST_WAITING:
-            while not self._outgoing.empty():
-                self._outgoing.get_nowait()
+            self._is_full = True
             self._outgoing.put_nowait(TRY_LATER)
             return
         self._outgoing.put_nowait(text)

@@ -98,6 +98,7 @@ def listen(settings: Settings) -> socket.socket:
 
 def serve(service: Service) -> None:
     """Serve until told to end."""
+    service.warm()
     with listen(service.settings) as taken:
         host, port = taken.getsockname()[:2]
         note("listening", address=f"http://{host}:{port}", model=service.model.name)

@@ -12,6 +12,7 @@ from antiphon.runtime.clock import Clock
 from antiphon.runtime.live import Live
 from antiphon.runtime.live_events import LiveEvent
 from antiphon.runtime.manner import Settings as LiveSettings
+from antiphon.runtime.mind import Mind
 from antiphon.runtime.model import Model
 from antiphon.runtime.vad import Vad
 from antiphon.server.keys import Keyring
@@ -21,6 +22,7 @@ from antiphon.server.mind import ThreadMind
 from antiphon.server.protocol.ids import Ids
 from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.settings import Settings
+from antiphon.server.trace import TracedMind
 from antiphon.server.worker import Worker
 from antiphon.text.chat import Message
 
@@ -62,6 +64,12 @@ class Service:
         self.kept = Kept(self.settings.audio_ttl_s)
         self.open: set[OpenSession] = set()
 
+    def warm(self) -> None:
+        """Load and open what the first request would wait for."""
+        if self.model.speaks:
+            self.model.opened(self.model.default_voice(), 0)
+        _ = self.vad.network
+
     @cached_property
     def vad(self) -> Vad:
         """Hears whether somebody speaks; one for all sessions. ConfigError where its network is not installed."""
@@ -69,7 +77,9 @@ class Service:
 
     def open_live(self, clock: Clock, tell: Callable[[LiveEvent], None]) -> Live:
         """A new conversation; `tell` hears of it."""
-        mind = ThreadMind(self.model, self.worker)
+        mind: Mind = ThreadMind(self.model, self.worker)
+        if self.settings.trace is not None:
+            mind = TracedMind(mind, self.settings.trace)
         return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad)
 
     def is_speaking(self) -> bool:

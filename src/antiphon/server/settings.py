@@ -1,6 +1,7 @@
 """How a server is run: where it listens, who may come, how much of anything it holds. Bounds are per process."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from antiphon.errors import ConfigError
 from antiphon.server.keys import Key
@@ -25,6 +26,7 @@ class Settings:
     audio_ttl_s: float = 3600.0  # how long a reply aloud may be named by its id
     receive_timeout_s: float = 30.0  # without a byte of a request's body
     send_timeout_s: float = 20.0  # for a reader that reads nothing
+    trace: Path | None = None  # a file for every id that is generated in a session
     drain_s: float = 20.0  # for what is being said when the process is told to end
 
     def __post_init__(self) -> None:
