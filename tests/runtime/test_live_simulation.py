@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from antiphon.runtime import live_events as told
@@ -43,7 +43,7 @@ def check_quiet(stage: Stage, stretches: list[tuple[int, int]]) -> None:
     assert over_all <= (GUARD_MS + 2 * FRAME_MS) * len(stretches)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(stretch, min_size=1, max_size=6), paces, st.booleans())
 def test_no_reply_is_lost_doubled_or_spoken_over_the_user(
     stretches: list[tuple[int, int]], pace: Pace, speculate: bool
@@ -56,7 +56,7 @@ def test_no_reply_is_lost_doubled_or_spoken_over_the_user(
     check_quiet(stage, stretches)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(st.tuples(st.integers(1, 14), st.integers(4, 20)), min_size=1, max_size=4), max_size=3), paces)
 def test_what_is_committed_is_what_would_have_been_said(turns: list[list[tuple[int, int]]], pace: Pace) -> None:
     early, late = Stage(OFFERED, pace), Stage(without_speculation(OFFERED), pace)
@@ -71,7 +71,7 @@ def test_what_is_committed_is_what_would_have_been_said(turns: list[list[tuple[i
     assert sounds[0] == sounds[1]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(stretch, min_size=1, max_size=4), paces, st.integers(0, 6_000))
 def test_a_client_may_vanish_at_any_time(stretches: list[tuple[int, int]], pace: Pace, left_ms: int) -> None:
     stage = Stage(replace(OFFERED, transcribe=True), pace)
