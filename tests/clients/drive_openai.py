@@ -133,8 +133,8 @@ async def chat(client: openai.AsyncOpenAI, stage: Stage) -> dict[str, Any]:
     words, seconds = "", 0.0
     async for chunk in await client.chat.completions.create(messages=messages, stream=True, **wish):
         audio: Any = getattr(chunk.choices[0].delta, "audio", None) if chunk.choices else None
-        words += (audio or {}).get("transcript", "")
-        seconds += len(base64.b64decode((audio or {}).get("data", ""))) / 48_000
+        words += getattr(audio, "transcript", None) or ""
+        seconds += len(base64.b64decode(getattr(audio, "data", None) or "")) / 48_000
     called = {"name": call.function.name, "arguments": json.loads(call.function.arguments)}
     return {**called, "before": first.message.audio.transcript, "words": words, "seconds": seconds}
 

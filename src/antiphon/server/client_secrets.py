@@ -53,5 +53,5 @@ class ClientSecrets:
         patch: dict[str, Any] = dict(asked.session) if isinstance(asked.session, dict) else {}
         session = new_session(patch if asked.session is None else asked.session, self.service.ids.session(), 0)
         live_settings(session)
-        value, lease = self.service.keyring.lend(caller(request).name, asked.expires_after.seconds, patch)
+        value, lease = self.service.keyring.lend(caller(request).name, float(asked.expires_after.seconds), patch)
         return as_json(Secret(value=value, expires_at=int(lease.expires_at), session=session))
