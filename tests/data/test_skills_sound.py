@@ -256,7 +256,7 @@ def test_unseen_voices_are_never_cast_in_training() -> None:
 def test_held_out_sounds_are_never_heard_in_training() -> None:
     """The same seed, name and number, in another split or cast: other sounds, other wordings, other voices."""
     base = SkillSpec(name="same", clips=30, seed=1, tasks={"hear": 1.0}, around={"clean": 1.0}, aloud=False,
-                     engines={"espeak": 1.0}, skill="event", language="en")  # fmt: skip
+                     engines={"espeak": 1.0}, only=("event",), language="en")  # fmt: skip
     sets = [make(spec, able(spec), range(6)) for spec in (
         base, replace(base, split="slots"), replace(base, cast="unseen"), replace(base, split="template"))]  # fmt: skip
     sounds = [{sound.tobytes() for part, _, sound, _ in parts(one) if part.kind == "event"} for one in sets]
@@ -269,7 +269,7 @@ def test_held_out_sounds_are_never_heard_in_training() -> None:
 
 
 def test_pitches_compare_as_the_answer_says() -> None:
-    spec = SkillSpec(name="higher", clips=8, tasks={"think": 1.0}, skill="pitch compared", language="en", aloud=False,
+    spec = SkillSpec(name="higher", clips=8, tasks={"think": 1.0}, only=("pitch compared",), language="en", aloud=False,
                      around={"clean": 1.0}, engines={"espeak": 1.0})  # fmt: skip
     for kept in make(spec, able(spec), range(8))["shards"]:
         (turn,), (row,) = conversation(kept).turns, kept.row["turns"]
@@ -320,7 +320,7 @@ def test_a_corpus_of_conversations_by_the_queue(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("wrong", "why"), [
     ({"tasks": {"sing": 1.0}}, "tasks has 'sing'"), ({"language": "fr"}, "language has 'fr'"),
     ({"clips": 0}, "at least 1"), ({"aloud": "no"}, "true or false"),
-    ({"presets": 2.0}, "between 0 and 1"), ({"skill": "juggle"}, "no skill"), ({"colour": 1}, "'colour' is unknown"),
+    ({"presets": 2.0}, "between 0 and 1"), ({"only": ["juggle"]}, "no skill"), ({"colour": 1}, "'colour' is unknown"),
     ({"clips": "many"}, "whole number"), ({"around": {"clean": 0.0}}, "not all 0"), ({"name": "a b"}, "use letters"),
 ])  # fmt: skip
 def test_what_cannot_be_made_is_refused_in_a_sentence(wrong: dict[str, Any], why: str) -> None:

@@ -13,6 +13,7 @@ from antiphon.cli.caption import caption
 from antiphon.cli.convert import convert
 from antiphon.cli.data import data
 from antiphon.cli.doctor import doctor
+from antiphon.cli.evaluate import evaluate
 from antiphon.cli.serve import serve
 from antiphon.cli.speak import speak
 from antiphon.cli.talk import talk
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+app.command("eval")(evaluate)
 app.add_typer(data, name="data")
 
 

@@ -4,6 +4,7 @@
 |------------|---------------------------|---------------------------------|---------------------------|--------|
 | mini, 32b  | `<|BOT|>role` ... `<|EOT|>` | nothing, or `<tts_start>`       | `<|EOT|>` and the eos ids | yes    |
 | nano       | the same                  | the same                        | the same                  | yes    |
+| nano-think | the same                  | `<think>`, line end             | the same                  | yes    |
 | mini-think | the same                  | line end, `<think>`, line end   | the same                  | yes    |
 | r1         | the same                  | `<think>`, line end             | the same                  | no     |
 | mini-base  | pieces one after another  | nothing, or `<tts_start>`       | `<|endoftext|>`           | yes    |
@@ -119,6 +120,14 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
                 talk="talk_feelingly",
                 tasks=("transcribe", "speak", "talk_feelingly"),
                 tools=("clock",),
+                after_tool="",
+                temperature=0.0,
+            ),
+            Variant(
+                name="nano-think",
+                think_prefix="<think>\n",
+                talk="think",
+                tasks=("think",),
                 after_tool="",
                 temperature=0.0,
             ),

@@ -19,8 +19,9 @@ from antiphon.data.engines import catalogue as engines
 from antiphon.data.engines.protocol import Samples, Speech, Utterance
 from antiphon.data.prosody import marked
 from antiphon.data.shaping import asked, finished
-from antiphon.data.skills import catalogue, replying, rows, voices
+from antiphon.data.skills import replying, rows, voices
 from antiphon.data.skills.cast import Performance, Voices, performance, speaker
+from antiphon.data.skills.catalogue import ENGLISH
 from antiphon.data.skills.exchange import Conversation, Part, Who
 from antiphon.data.skills.replying import Saying
 from antiphon.data.skills.scenery import Laid, Voiced, around, lay
@@ -74,9 +75,10 @@ def take(spec: SkillSpec, able: Voices, number: int, attempt: int) -> Take:
 def _drawn(spec: SkillSpec, rng: Random) -> Conversation:
     tasks = list(dict.fromkeys(skill.task for skill in spec.skills))
     task = rng.choices(tasks, [spec.tasks[name] for name in tasks])[0]
-    languages = {skill.language for skill in spec.skills if skill.task == task}
-    language = None if len(languages) > 1 else next(iter(languages))
-    return catalogue.sample(rng, task, language, spec.split, spec.skill)
+    able = [skill for skill in spec.skills if skill.task == task]
+    languages = list(dict.fromkeys(skill.language for skill in able))
+    language = rng.choices(languages, [ENGLISH if name == "en" else 1 - ENGLISH for name in languages])[0]
+    return rng.choice([skill for skill in able if skill.language == language]).draw(rng, spec.split)
 
 
 def _cast(spec: SkillSpec, able: Voices, made: Conversation, rng: Random) -> dict[tuple[int, int], Performance]:

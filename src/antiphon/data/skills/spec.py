@@ -29,7 +29,7 @@ class SkillSpec:
     seed: int = 0
     shard: int = 50
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(catalogue.TASKS))
-    skill: str = ""  # one skill of the tasks; "": all
+    only: tuple[str, ...] = ()  # skills of the tasks, by name; none: all
     language: str = ""  # en or zh; "": both
     split: Split = "train"
     cast: Cast = "seen"
@@ -63,9 +63,10 @@ class SkillSpec:
             shares = list(getattr(self, what).values())
             if not shares or min(shares) < 0 or sum(shares) <= 0:
                 raise ConfigError(f"the shares of {what} are {shares}; give shares of 0 or more that are not all 0.")
-        if not self.skills:
-            raise ConfigError(f"no skill of {', '.join(self.tasks)} is called {self.skill!r} and has the split "
-                              f"{self.split!r} in {self.language or 'any language'}; choose others.")  # fmt: skip
+        if not self.skills or (lost := sorted(set(self.only) - {skill.name for skill in self.skills})):
+            named = f"called {lost[0]!r}" if self.skills else "asked for"
+            raise ConfigError(f"no skill of {', '.join(self.tasks)} is {named} and has the split {self.split!r} in "
+                              f"{self.language or 'any language'}; choose others.")  # fmt: skip
 
     @property
     def skills(self) -> tuple[Skill, ...]:
@@ -76,7 +77,7 @@ class SkillSpec:
             if self.tasks.get(skill.task, 0) > 0
             and self.split in skill.splits
             and self.language in ("", skill.language)
-            and self.skill in ("", skill.name)
+            and (not self.only or skill.name in self.only)
         )
 
     @property
@@ -115,7 +116,11 @@ def from_json(values: Mapping[str, Any]) -> SkillSpec:
 def _checked(name: str, value: Any) -> Any:
     if name in ("clips", "seed", "shard") and (not isinstance(value, int) or isinstance(value, bool)):
         raise ConfigError(f"{name} is {value!r}; give a whole number.")
-    if name in ("name", "skill", "language", "split", "cast") and not isinstance(value, str):
+    if name == "only":
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise ConfigError(f"only is {value!r}; give a list of names of skills.")
+        return tuple(value)
+    if name in ("name", "language", "split", "cast") and not isinstance(value, str):
         raise ConfigError(f"{name} is {value!r}; give a word in quotes.")
     if name == "aloud" and not isinstance(value, bool):
         raise ConfigError(f"aloud is {value!r}; give true or false.")

@@ -1,0 +1,187 @@
+"""Conversations of the skills as records, a file for each task; see `antiphon.train.records` for the form.
+
+    transcribe, and every turn of one speaker      asr          think         think (a thought, then the reply aloud)
+    all that nano says                             tts          translate     s2tt      interpret   s2st
+    talk, hear, react, manner, call, outside       talk (aloud), answer (written)       call        tool (written)
+    the grammar alone, heard as pseudo-sound       written
+
+A corpus is a set of `antiphon data synth`; its sounds are referred to as NAME/shards/00003:17, NAME/spoken/00003:4.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from antiphon.data.numbers import words_of
+from antiphon.data.skills import catalogue
+from antiphon.data.skills.exchange import Conversation, Turn, from_json
+from antiphon.data.store import read_index, shard_numbers
+from antiphon.text.prompts import task_prompt
+from antiphon.text.toolcall import ToolCall
+from antiphon.train.records import Heard, Item, Record, Said, Spoken, Thought
+from antiphon.train.tasks import make, tool_result
+
+Row = dict[str, Any]
+ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
+BY_WORDS = ("talk", "call", "translate")  # tasks whose replies follow from words alone
+WRITTEN = 20_000
+
+
+def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written: int = WRITTEN) -> dict[str, Iterator[Record]]:  # noqa: E501
+    """Every file of records, by name, of the corpora `names`; those of `dev` are mixed into one file."""
+    return {
+        "skills-asr.jsonl": (r for name in names for r in hearing(corpus, name)),
+        "skills-tts.jsonl": (r for name in names for r in reading(corpus, name)),
+        "skills-s2tt.jsonl": (r for name in names for r in conversations(corpus, name, "s2tt")),
+        "skills-s2st.jsonl": (r for name in names for r in conversations(corpus, name, "s2st")),
+        "skills-talk.jsonl": (r for name in names for r in conversations(corpus, name, "talk")),
+        "skills-answer.jsonl": (r for name in names for r in conversations(corpus, name, "answer")),
+        "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
+        "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
+        "skills-written.jsonl": unspoken(written),
+        "skills-dev.jsonl": (r for name in dev for r in held_out(corpus, name)),
+    }
+
+
+def rows(corpus: Path, name: str) -> Iterator[tuple[int, int, Row]]:
+    """Every conversation of a corpus, with its shard and its place there."""
+    for shard in shard_numbers(corpus / name / "shards"):
+        for n, row in enumerate(read_index(corpus / name / "shards", shard)):
+            yield shard, n, row
+
+
+def sayings(corpus: Path, name: str, shard: int) -> list[Spoken]:
+    """What nano says in a shard."""
+    spoken = read_index(corpus / name / "spoken", shard)
+    return [
+        Spoken(text=row["text"], codes=f"{name}/spoken/{shard:05d}:{n}",
+               words=tuple((str(w), float(a), float(b)) for w, a, b in row["words"]))
+        for n, row in enumerate(spoken)
+    ]  # fmt: skip
+
+
+# --- one speaker, one utterance --------------------------------------------------------------------------------------
+
+
+def hearing(corpus: Path, name: str) -> Iterator[Record]:
+    """Turns in which one person speaks and nothing else sounds, to be written down."""
+    for shard, n, row in rows(corpus, name):
+        for number, (turn, heard) in enumerate(zip(conversation(row).turns, sounds(name, shard, n, row), strict=True)):
+            parts = turn.heard
+            if len(parts) == 1 and parts[0].kind == "speech" and parts[0].language in ("en", "zh"):
+                yield make("asr", f"asr {row['id']} {number}", heard, parts[0].text)
+
+
+def reading(corpus: Path, name: str) -> Iterator[Record]:
+    """Everything that nano says plainly, to be read aloud."""
+    for shard in shard_numbers(corpus / name / "spoken"):
+        plain = [row["fields"]["manner"] == "plain" for row in read_index(corpus / name / "spoken", shard)]
+        for n, said in enumerate(sayings(corpus, name, shard)):
+            if plain[n]:
+                yield make("tts", f"tts {name} {shard} {n}", said.text, said)
+
+
+# --- conversations ---------------------------------------------------------------------------------------------------
+
+
+def conversation(row: Row) -> Conversation:
+    return from_json(row["fields"]["conversation"])
+
+
+def sounds(name: str, shard: int, n: int, row: Row) -> list[Heard]:
+    """What is heard in each turn, and the words in it where people speak one after the other."""
+    ref, found = f"{name}/shards/{shard:05d}:{n}", list[Heard]()
+    for turn, how in zip(conversation(row).turns, row["turns"], strict=True):
+        found.append(Heard(audio=ref, said=words(turn), span=(how["span"][0], how["span"][1])))
+    return found
+
+
+def words(turn: Turn) -> str:
+    """All words of a turn in order; none where people talk at once, or in a language that nano does not know."""
+    said = [part for part in turn.heard if part.kind == "speech"]
+    if any(part.over or part.language not in ("en", "zh") for part in said):
+        return ""
+    return " ".join(part.text for part in said)
+
+
+def conversations(corpus: Path, name: str, task: str) -> Iterator[Record]:
+    """The conversations of a corpus that teach a task of the trainer."""
+    spoken: tuple[int, list[Spoken]] = (-1, [])
+    for shard, n, row in rows(corpus, name):
+        made = conversation(row)
+        if task not in tasks_of(made):
+            continue
+        if spoken[0] != shard:
+            spoken = shard, sayings(corpus, name, shard)
+        heard = sounds(name, shard, n, row)
+        replies = [(how["filler"], how["reply"]) for how in row["turns"]]
+        aloud = None if task in ("answer", "tool", "s2tt") else spoken[1]
+        if aloud is not None and any(reply is None for _, reply in replies):
+            continue  # a corpus whose replies are not spoken
+        yield record(made, heard, replies, task, row["id"], aloud)
+
+
+def tasks_of(made: Conversation) -> tuple[str, ...]:
+    """The tasks of the trainer that a conversation can be put as; one that reads aloud is a record of its own."""
+    if made.task in ("transcribe", "speak"):
+        return ()
+    if made.task == "translate":
+        return ("s2tt",)
+    if made.task == "interpret" and made.prompt.startswith("interpret_"):
+        return ("s2st",)
+    if made.task == "think":
+        return ("think",)
+    called = any(turn.call for turn in made.turns)
+    return ("talk", "tool") if called else ("talk",) if made.task == "manner" else ("talk", "answer")
+
+
+def record(made: Conversation, heard: Sequence[Heard], replies: Sequence[tuple[int | None, int | None]], task: str,
+           id: str, spoken: Sequence[Spoken] | None) -> Record:  # fmt: skip
+    """A whole conversation; with `spoken` the replies are said."""
+    messages = [Said(role="system", items=(task_prompt(made.prompt).system,))]
+    if made.tools:
+        offered = json.dumps([json.loads(tool) for tool in made.tools], ensure_ascii=False)
+        messages.append(Said(role="tool_json_schemas", items=(offered,)))
+    for turn, sound, (filler, reply) in zip(made.turns, heard, replies, strict=True):
+        messages.append(Said(role="human", items=(sound,)))
+        if turn.call:
+            call = ToolCall(turn.call.name, turn.call.arguments)
+            said: tuple[Item, ...] = (call,) if spoken is None or filler is None else (spoken[filler], call)
+            messages += [Said(role="assistant", items=said), tool_result(turn.result)]
+        thought = (Thought(turn.think),) if turn.think and made.task == "think" else ()
+        answer = turn.reply if spoken is None or reply is None else spoken[reply]
+        messages.append(Said(role="assistant", items=(*thought, answer)))
+    return Record(id=f"{task} {id}", task=task, messages=tuple(messages), slots=slots(made.turns[-1]))
+
+
+def slots(turn: Turn) -> tuple[str, ...]:
+    """The English words of a reply that only hearing tells: what fills slots, and the class that is named."""
+    filled = {word for _, value in turn.slots for word in words_of(value)}
+    filled |= {word for group in turn.must for name in group for word in words_of(name)}
+    return tuple(word for word in words_of(turn.reply) if word in filled - {"a", "an", "the", "in"})
+
+
+def unspoken(count: int) -> Iterator[Record]:
+    """Conversations that nobody has spoken, answered in writing."""
+    rng = Random("skills written")
+    for n in range(count):
+        made = catalogue.sample(rng, rng.choice(BY_WORDS))
+        if not all(turn.user for turn in made.turns):
+            continue
+        heard = [Heard(said=words(turn)) for turn in made.turns]
+        task = "s2tt" if made.task == "translate" else "answer"
+        yield record(made, heard, [(None, None)] * len(heard), task, f"written {n}", None)
+
+
+def held_out(corpus: Path, name: str) -> Iterator[Record]:
+    """Of a held-out corpus one record for each conversation, as it is asked."""
+    makers = [hearing(corpus, name), *(conversations(corpus, name, t) for t in ("s2tt", "answer", "tool", "think"))]
+    while makers:
+        for maker in list(makers):
+            found = next(maker, None)
+            if found is None:
+                makers.remove(maker)
+            else:
+                yield found

@@ -1,0 +1,99 @@
+"""Make what nano's skills are learnt from, and what they are measured with.
+
+    python -m recipes.nano.skills make FOLDER --part P N --hours H     part P of N of a corpus of H hours, resumable
+    python -m recipes.nano.skills records FOLDER                       records of all parts that are there
+    python -m recipes.nano.skills evaluation FOLDER                    the sets of `antiphon eval`, with fixed seeds
+
+FOLDER is the data folder of a training: sounds lie in FOLDER/corpus/skills-P and FOLDER/corpus/skills-dev (held out),
+records in FOLDER/skills-*.jsonl. Each part is a corpus of its own, so parts may be made by as many machines.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from antiphon.audio.wave import Audio
+from antiphon.data.corpus import synthesise
+from antiphon.data.queue import Done
+from antiphon.data.skills.spec import SkillSpec
+from antiphon.train.records import write_records
+from recipes.nano import skill_records
+
+SECONDS = 4.4  # of sound in a conversation on average, what nano says among it
+DEV, DEV_CLIPS = "skills-dev", 160
+SEED = 40
+
+
+def part(number: int, clips: int) -> SkillSpec:
+    """One part of the corpus that nano learns its skills from."""
+    return SkillSpec(name=f"skills-{number}", clips=clips, seed=SEED, presets=0.1)
+
+
+def dev() -> list[SkillSpec]:
+    """What is watched while it learns: wordings and fillings that were held out, by voices that were not."""
+    whole = SkillSpec(name=DEV, clips=DEV_CLIPS, seed=SEED, around={"clean": 1.0}, split="slots")
+    return [replace(whole, name=f"{DEV}-{split}", split=split, aloud=True) for split in ("slots", "template")]
+
+
+def make(folder: Path, number: int, parts: int, hours: float, workers: int) -> None:
+    """Make a part, and with the first one what is watched."""
+    clips = max(1, round(3600 * hours / parts / SECONDS))
+    for spec in [part(number, clips), *(dev() if number == 0 else [])]:
+        tell(spec.name, synthesise(spec, folder / "corpus" / spec.name, workers))
+
+
+def tell(name: str, done: Done) -> None:
+    speed = done.audio_s / max(done.cpu_s, 1e-9)
+    print(f"{name}: {done.clips} conversations, {done.audio_s / 3600:.3f} hours, {done.refused} refused; "
+          f"{done.cpu_s:.0f} s of CPU time, {speed:.0f} hours per CPU hour.", flush=True)  # fmt: skip
+
+
+def records(folder: Path, written: int) -> None:
+    """Write the records of every part that is finished."""
+    made = sorted(path.parent.name for path in (folder / "corpus").glob("skills-*/manifest.jsonl"))
+    held = [name for name in made if name.startswith(DEV)]
+    parts = [name for name in made if name not in held]
+    for name, found in skill_records.all_records(folder / "corpus", parts, held, written).items():
+        print(f"{name}: {write_records(folder / name, found)} records", flush=True)
+
+
+def ctc_judge() -> Callable[[Audio, str], str]:
+    """The character judge of English of `recipes.judge`, for `antiphon eval --judge recipes.nano.skills:ctc_judge`."""
+    from recipes.judge import WEIGHTS, JudgeRun
+    from recipes.judge_model import CtcJudge
+
+    judge = CtcJudge.load(Path(JudgeRun.folder) / WEIGHTS)
+    return lambda sound, language: judge.transcribe(sound.first().samples[0].numpy(), sound.rate)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    making = commands.add_parser("make")
+    making.add_argument("folder", type=Path)
+    making.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("P", "N"))
+    making.add_argument("--hours", type=float, default=20.0)
+    making.add_argument("--workers", type=int, default=1)
+    writing = commands.add_parser("records")
+    writing.add_argument("folder", type=Path)
+    writing.add_argument("--written", type=int, default=skill_records.WRITTEN)
+    measuring = commands.add_parser("evaluation")
+    measuring.add_argument("folder", type=Path)
+    measuring.add_argument("--limit", type=int, help="at most so many conversations of each set")
+    measuring.add_argument("--only", nargs="*", default=[], help="sets, by the beginnings of their names")
+    measuring.add_argument("--workers", type=int, default=1)
+    args = parser.parse_args()
+    if args.command == "make":
+        make(args.folder, *args.part, args.hours, args.workers)
+    elif args.command == "records":
+        records(args.folder, args.written)
+    else:
+        from antiphon.eval.sets import build
+
+        for name, done in build(args.folder, args.limit, args.only, args.workers):
+            tell(name, done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Conversations as records: what the trainer reads is what was made, and every task of it gets its share."""
+
+from pathlib import Path
+
+import pytest
+
+from antiphon.data.corpus import synthesise
+from antiphon.data.engines import catalogue
+from antiphon.data.skills.catalogue import TASKS
+from antiphon.data.skills.spec import SkillSpec
+from antiphon.text.toolcall import ToolCall
+from antiphon.train.records import Heard, Record, Spoken, Thought, read_records, write_records
+from antiphon.train.sounds import Sounds
+from antiphon.train.tasks import needs
+from recipes.nano import skill_records
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[Record]]]:
+    for name in ("espeak", "flite", "festival"):
+        if not catalogue.find(name).installed():
+            pytest.skip(f"{name} is not installed")
+    folder = tmp_path_factory.mktemp("skills")
+    spec = SkillSpec(name="skills-0", clips=26, shard=13, seed=5, tasks=dict.fromkeys(TASKS, 1.0),
+                     engines={"espeak": 1.0})  # fmt: skip
+    synthesise(spec, folder / "corpus" / "skills-0")
+    made = skill_records.all_records(folder / "corpus", ["skills-0"], ["skills-0"], written=12)
+    for name, found in made.items():
+        write_records(folder / name, found)
+    return folder, {name: list(read_records(folder / name)) for name in made}
+
+
+def test_records_are_what_the_trainer_reads(records: tuple[Path, dict[str, list[Record]]]) -> None:
+    folder, files = records
+    sounds = Sounds(folder / "corpus")
+    assert all(files[name] for name in files if name != "skills-s2st.jsonl")
+    for record in (record for found in files.values() for record in found):
+        assert needs(record) == ""
+        for heard in record.heard:
+            if heard.audio:
+                begin, end = heard.span or (0, 0)
+                assert len(sounds.wave(heard)) == end - begin > 0
+        for item in (item for message in record.messages for item in message.items):
+            if isinstance(item, Spoken):
+                assert isinstance(item.codes, str) and sounds.row(item.codes)["text"] == item.text
+
+
+def test_thoughts_calls_and_words_are_there(records: tuple[Path, dict[str, list[Record]]]) -> None:
+    _, files = records
+    items = {name: [i for r in found for m in r.messages for i in m.items] for name, found in files.items()}
+    assert any(isinstance(item, Thought) for item in items["skills-think.jsonl"])
+    assert any(isinstance(item, ToolCall) for item in items["skills-tool.jsonl"])
+    assert any(isinstance(item, Spoken) for item in items["skills-talk.jsonl"])
+    assert not any(isinstance(item, Spoken) for item in items["skills-answer.jsonl"])
+    assert all(item.said for item in items["skills-written.jsonl"] if isinstance(item, Heard))
+    for record in files["skills-tool.jsonl"]:
+        roles = [message.role for message in record.messages]
+        assert roles[1] == "tool_json_schemas" and "input" in roles
