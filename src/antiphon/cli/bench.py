@@ -1,4 +1,4 @@
-"""Measure speed, as JSON:  antiphon bench --threads 1   or of training:  antiphon bench train --threads 1"""
+"""Measure speed, as JSON:  antiphon bench   of many conversations:  antiphon bench streams   of training:  ... train"""
 
 import json
 from pathlib import Path
@@ -8,11 +8,11 @@ import typer
 
 from antiphon.cli.options import Device, Dtype, Name, Seed, VoiceClip, load_model, read
 
-TRAIN = "train"  # a recording of this name is ./train
+TRAIN, STREAMS = "train", "streams"  # a recording of this name is ./train
 
 
 def bench(
-    audio: Annotated[Path | None, typer.Argument(help="A question, nano's own by default; or the word train.")] = None,
+    audio: Annotated[Path | None, typer.Argument(help="A question, nano's own by default; or: streams, train.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Answers to measure, after one to warm up.")] = 3,
     model: Name = "nano",
     voice: VoiceClip = None,
@@ -20,20 +20,27 @@ def bench(
     device: Device = "cpu",
     dtype: Dtype = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    streams: Annotated[int, typer.Option(min=1, max=64, help="Conversations of `bench streams`.")] = 8,
 ) -> None:
     """Measure the whole answer: real-time factor, time to the first sound, tokens a second, peak memory.
 
-    `train` measures the training loop instead: its time beside a bare loop's, and the share of the matmul peak.
+    `streams` measures many conversations instead: all at once beside one by one, and the price of determinism; `train`
+    the training loop: its time beside a bare loop's, and the share of the matmul peak.
     """
     if str(audio) == TRAIN:
         _bench_training(device, dtype or "float32", threads)
         return
     from antiphon.runtime.measure import measure
+    from antiphon.runtime.measure_streams import measure_streams
     from antiphon.weights.find import PRESETS
 
-    question = read(audio or PRESETS / "nano" / "question.wav")
+    is_many = str(audio) == STREAMS
+    question = read(PRESETS / "nano" / "question.wav" if audio is None or is_many else audio)
     loaded = load_model(model, device, dtype, threads)
-    figures = measure(loaded, question, repeats=repeats, voice=voice, seed=seed)
+    if is_many:
+        figures = measure_streams(loaded, question, streams=streams)
+    else:
+        figures = measure(loaded, question, repeats=repeats, voice=voice, seed=seed)
     print(json.dumps({"model": model, "device": device, "threads": threads, **figures}, indent=2))
 
 
