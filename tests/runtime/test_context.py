@@ -48,6 +48,7 @@ def test_old_sound_becomes_words_first() -> None:
     assert by_name["q0"] == Heard("q0", ("the quick brown fox",), "the quick brown fox")
     assert by_name["a0"] == Written("a0", "assistant", "it is a quick fox")
     assert done.history[-8:] == whole[-8:]  # the last two turns keep their sound
+    assert done.sound - done.words == size - DIALECT.size(done.history) and done.sound > 4 * done.words
 
 
 def test_then_whole_turns_go_and_the_instruction_and_the_last_turn_stay() -> None:

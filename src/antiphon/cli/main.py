@@ -10,6 +10,7 @@ import typer
 from antiphon.cli.analyse import analyse
 from antiphon.cli.bench import bench
 from antiphon.cli.caption import caption
+from antiphon.cli.chat import chat
 from antiphon.cli.convert import convert
 from antiphon.cli.data import data
 from antiphon.cli.doctor import doctor
@@ -23,7 +24,7 @@ from antiphon.cli.translate import translate
 from antiphon.cli.verify import verify
 from antiphon.errors import AntiphonError
 
-COMMANDS = (talk, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor, serve)
+COMMANDS = (talk, chat, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor, serve)
 
 app = typer.Typer(
     name="antiphon",

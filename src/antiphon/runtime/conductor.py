@@ -370,7 +370,7 @@ class Conductor:
         if done.written or done.dropped:
             self.history = done.history
             self.mind.keep(frozenset(sounds(self.history)))
-            self.tell_client(told.Compacted(done.written, done.dropped))
+            self.tell_client(told.Compacted(done.written, done.dropped, done.sound, done.words))
 
 
 def sounds(history: History) -> list[str]:

@@ -44,6 +44,8 @@ class Compaction:
     history: History
     written: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    sound: int = 0  # positions of what was written down, before
+    words: int = 0  # and after
 
 
 def compact(
@@ -53,9 +55,12 @@ def compact(
     if retention.is_off or size(history) <= budget:
         return Compaction(history)
     goal = int(retention.ratio * budget)
+    in_sound = {entry.id: entry for entry in history}
     history, written = _write_down(history, goal, retention.sound_turns, size, text_of)
     history, dropped = _forget(history, goal, size)
-    return Compaction(history, tuple(item for item in written if item not in dropped), dropped)
+    left = [entry for entry in history if entry.id in written]
+    sound, words = size([in_sound[entry.id] for entry in left]), size(left)
+    return Compaction(history, tuple(entry.id for entry in left), dropped, sound, words)
 
 
 def _write_down(

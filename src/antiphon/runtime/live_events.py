@@ -193,10 +193,15 @@ class Cut:
 
 @dataclass(frozen=True)
 class Compacted:
-    """The history outgrew the context: of some items only the words are left, others are forgotten altogether."""
+    """The history outgrew the context: of some items only the words are left, others are forgotten altogether.
+
+    `sound` and `words` are positions of the context: of what was written down, before and after.
+    """
 
     written: tuple[str, ...]
     dropped: tuple[str, ...]
+    sound: int = 0
+    words: int = 0
 
 
 LiveEvent: TypeAlias = (
