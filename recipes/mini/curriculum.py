@@ -89,13 +89,15 @@ def speech(
 ) -> Run:
     """A stage; it lasts as many steps as its tokens fill. `floor` is the last rate as a part of the first.
 
-    Examples are not packed into sequences of `seq`: micro-batches of as many positions hold examples of one length.
+    Sequences of `seq` are packed with examples that do not hear each other.
     """
     tokens = batch * seq
     return Run(
         name=name,
         stage=STAGE,
-        options=SpeechOptions(model="mini", parts=parts, rates=rates, batch=tokens, dev="dev.jsonl", learns=learns),
+        options=SpeechOptions(
+            model="mini", parts=parts, rates=rates, batch=tokens, pack=seq, dev="dev.jsonl", learns=learns
+        ),
         steps=round(sum(p.tokens for p in parts) * BILLION / tokens),
         optimizer=ADAMW,
         schedule=Schedule(kind="cosine" if floor < 1 else "constant", warm_up=WARM_UP, floor=floor),

@@ -6,14 +6,20 @@
     text          words alone
     pseudo        to read a path of tokens that stands for sound: without it a small model guesses and never listens
     ears          the encoder learns phones
-    align         stage A of the report, by CTC against the token embeddings: sound looks like such a path
+    align         stage A of the report, by CTC against the token embeddings: sound looks like such a path; the phones
+                  go on in the same pass
     vocabulary    stage B: speech codes, by reading aloud, conversation and interleaved continuation
     main          stage C: all tasks
     cooldown      stage D: the best of it, while the rate falls
     sft           stage E: conversations, their last replies
 
-The tasks are the report's; their shares lean towards hearing and written answers, which nano was measured to lack.
-Rates, weights and steps are nano's own (the first generation's, in steps of its length).
+The tasks are the report's; their shares lean towards hearing and written answers, which nano was measured to lack. What
+its second generation taught is in them: pages of sums whose results alone are learned (`sums`, aloud `spelt`), replies
+aloud that the voice never said (`mute`, `voiceless`), ears that learn alone once more, a head that is shown where each
+word was heard. Rates, weights and steps are nano's own (the first generation's, in steps of its length).
+
+From a model that ships (`begin`) the stages before it could hear and speak are left out, and `pseudo` goes on with
+words alone, its embeddings as they are, since the ears point at them.
 """
 
 from dataclasses import replace
@@ -22,11 +28,12 @@ from antiphon.train.ears import EarOptions
 from antiphon.train.helps import Helps
 from antiphon.train.options import Part, Rates, SpeechOptions, Weights
 from antiphon.train.run import Optimizer, Run, Schedule
+from recipes.nano.codec import PREPARE
 
-PREPARE = "recipes.nano.data:prepare"
 SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
 WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
-HELPS = Helps(guide=0.3, copy=0.3, reading=0.2, code_noise=0.1, dropout=0.05)
+HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05)
+ONLY_EARS = Helps(reading=1.0, row_norm=0.05, phones=1.0, aligned=0.5, decoder=False)
 ADAMW = Optimizer(decay=0.05)
 BATCH, LONGEST = 1600, 544
 PIECE_S = (2.0, 25.0)
@@ -38,52 +45,62 @@ def part(task: str, tokens: float, records: str = "", pseudo: float = 0.0) -> Pa
 
 TEXT = (part("text", 100.0),)
 PSEUDO = (
-    part("asr", 50.0, "salad", pseudo=1.0),
-    part("asr", 20.0, pseudo=1.0),
-    part("answer", 22.0, "written", pseudo=1.0),
-    part("tts", 8.0),
+    part("asr", 40.0, "salad", pseudo=1.0),
+    part("asr", 15.0, pseudo=1.0),
+    part("answer", 27.0, "written", pseudo=1.0),
+    part("page", 12.0, "sums"),
+    part("tts", 6.0),
 )
 EAR_PARTS = (part("asr", 80.0), part("asr", 20.0, "aligned"))
-ALIGN = (part("asr", 100.0),)
+ALIGN = (part("asr", 80.0), part("asr", 20.0, "aligned"))
 VOCABULARY = (
-    part("text", 10.0),
-    part("asr", 20.0, pseudo=0.4),
-    part("answer", 15.0, "written", pseudo=1.0),
-    part("tts", 35.0),
+    part("text", 6.0),
+    part("page", 4.0, "sums"),
+    part("asr", 18.0, pseudo=0.4),
+    part("answer", 12.0, "written", pseudo=1.0),
+    part("talk", 8.0, "voiceless", pseudo=1.0),
+    part("tts", 32.0),
     part("talk", 14.0, pseudo=0.4),
     part("interleave", 6.0),
 )
 MAIN = (
-    part("text", 5.0),
-    part("asr", 18.0),
-    part("asr", 6.0, "salad", pseudo=1.0),
+    part("text", 3.0),
+    part("page", 2.0, "sums"),
+    part("page", 5.0, "spelt"),
+    part("asr", 12.0),
+    part("asr", 4.0, "salad", pseudo=1.0),
     part("tts", 14.0),
     part("s2tt", 2.0),
     part("t2st", 2.0),
     part("s2st", 2.0),
     part("continuation", 2.0),
     part("interleave", 4.0),
-    part("talk", 23.0, pseudo=0.2),
-    part("answer", 10.0, pseudo=0.2),
-    part("answer", 10.0, "written", pseudo=1.0),
+    part("talk", 18.0, pseudo=0.2),
+    part("talk", 12.0, "mute"),
+    part("talk", 6.0, "voiceless", pseudo=1.0),
+    part("answer", 6.0, pseudo=0.2),
+    part("answer", 4.0, "written", pseudo=1.0),
     part("tool", 2.0),
 )
 COOLDOWN = (
-    part("asr", 24.0),
+    part("page", 4.0, "spelt"),
+    part("asr", 20.0),
     part("tts", 12.0),
     part("s2tt", 3.0),
     part("s2st", 6.0),
-    part("interleave", 10.0),
-    part("talk", 30.0),
-    part("answer", 12.0),
+    part("interleave", 6.0),
+    part("talk", 24.0),
+    part("talk", 14.0, "mute"),
+    part("answer", 8.0),
     part("tool", 3.0),
 )
 SFT = (
     part("asr", 20.0),
     part("tts", 12.0),
     part("s2st", 5.0),
-    part("talk", 40.0),
-    part("answer", 18.0),
+    part("talk", 32.0),
+    part("talk", 12.0, "mute"),
+    part("answer", 14.0),
     part("tool", 5.0),
 )
 ALL = Rates(encoder=4e-4, adaptor=4e-4, llm=8e-4, embed=8e-4, head=8e-4)
@@ -101,6 +118,8 @@ def speech(name: str, steps: int, parts: tuple[Part, ...], rates: Rates, after: 
         batch=BATCH,
         piece_s=PIECE_S,
         dev="dev.jsonl",
+        coder="tokenizer",
+        voice="codec",
         **more,  # type: ignore[arg-type]
     )
     return Run(
@@ -138,26 +157,36 @@ def ears() -> Run:
     )
 
 
-def align() -> Run:
-    """The adaptor, and the encoder slowly, until rows of sound spell what is said."""
-    only_ears = Helps(reading=1.0, row_norm=0.05, decoder=False)
-    run = speech("align", 900, ALIGN, Rates(encoder=5e-4, adaptor=1.5e-3), "pseudo", ears="ears")
+def align(after: str, ears: str) -> Run:
+    """The adaptor and the encoder, until rows of sound spell what is said, and steps still say its phones."""
+    run = speech("align", 1500, ALIGN, Rates(encoder=1e-3, adaptor=1.5e-3), after, ears=ears)
     assert isinstance(run.options, SpeechOptions)
-    whole = replace(run.options, helps=only_ears, piece_s=(25.0, 25.0))  # a cut piece does not tell what it says
+    whole = replace(run.options, helps=ONLY_EARS, piece_s=(25.0, 25.0))  # a cut piece does not tell what it says
     return replace(run, options=whole)
 
 
-def curriculum() -> list[Run]:
-    """All stages, in order."""
-    falling = Schedule(kind="cosine", warm_up=50, floor=0.25)  # the report's 2e-5 to 5e-6
-    slow = Rates(encoder=1e-4, adaptor=1e-4, llm=2e-4, embed=2e-4, head=2e-4)
+def beginning(begin: str | None) -> list[Run]:
+    """To where real sound is heard and codes are known: from nothing, or from a model that hears and speaks."""
+    if begin is not None:
+        words = Rates(llm=8e-4, head=8e-4)
+        return [speech("pseudo", 2000, PSEUDO, words, begin), align("pseudo", "")]
     return [
         speech("text", 600, TEXT, WORDS, None),
         speech("pseudo", 5000, PSEUDO, WORDS, "text"),
         ears(),
-        align(),
+        align("pseudo", "ears"),
         speech("vocabulary", 5000, VOCABULARY, Rates(adaptor=4e-4, llm=1e-3, embed=1e-3, head=1e-3), "align"),
-        speech("main", 8000, MAIN, ALL, "vocabulary"),
+    ]
+
+
+def curriculum(begin: str | None = None) -> list[Run]:
+    """All stages, in order."""
+    falling = Schedule(kind="cosine", warm_up=50, floor=0.25)  # the report's 2e-5 to 5e-6
+    slow = Rates(encoder=1e-4, adaptor=1e-4, llm=2e-4, embed=2e-4, head=2e-4)
+    begun = beginning(begin)
+    return [
+        *begun,
+        speech("main", 8000, MAIN, ALL, begun[-1].name),
         replace(speech("cooldown", 2000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
         replace(speech("sft", 800, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
     ]

@@ -1,6 +1,6 @@
-"""All that the curriculum of nano learns from, made in one folder: corpus, speech codes, records, lexicon.
+"""All that the curriculum of nano learns from, made in one folder: corpus, records, lexicon.
 
-    FOLDER/corpus/SET/     shards of sound          FOLDER/codes/SET/    codes of nano's voice
+    FOLDER/corpus/SET/     shards of sound (the codes of nano's voice are written beside them when they are asked for)
     FOLDER/*.jsonl         records of each task     FOLDER/lexicon.json  how the voice says each word
 
 Whatever is there is not made again. Small is a minute's worth, for a smoke run; otherwise the corpus is the one of
@@ -8,25 +8,19 @@ Whatever is there is not made again. Small is a minute's worth, for a smoke run;
 """
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
 
-from antiphon.audio.mel import log_mel
-from antiphon.audio.resample import resample
 from antiphon.data import synth, world
-from antiphon.data.store import has_shard, read_index, read_shard, shard_numbers, write_shard
+from antiphon.data.store import has_shard, read_index, shard_numbers, write_shard
 from antiphon.rates import HEARD_HZ
 from antiphon.train.records import write_records
-from antiphon.weights.parts import load_parts
 from recipes import corpus_nano
 from recipes.nano import phrasebook, records
 
-VOICE_SETS = ("target", "target_dev")
 SMALL_TEXTS = 20  # sentences of the voice, and sounds to hear
 FOREIGN = 2000  # sums that are spoken in Chinese
 
@@ -37,8 +31,6 @@ def prepare(folder: Path, small: bool) -> None:
     corpus = folder / "corpus"
     make_small(corpus) if small else corpus_nano.make_sets(["target", "hearing"], corpus, 0, 1)
     make_foreign(corpus, 6 if small else FOREIGN)
-    for name in VOICE_SETS:
-        write_codes(corpus, folder / "codes", name)
     write_lexicon(corpus, folder / "lexicon.json")
     for name, made in records.all_records(corpus, small).items():
         if not (folder / name).exists():
@@ -49,6 +41,7 @@ def make_small(corpus: Path) -> None:
     """A few seconds of every set of the corpus."""
     rng = Random("small")
     dialogues = [world.sample(rng, task) for task in ("greet", "fact", "tool", "memory")]
+    asked = [*dialogues, *(world.sample(rng, task) for task in records.VOICELESS)]
     texts = [t for d in dialogues for turn in d.turns for t in (turn.filler, turn.reply) if t]
     texts += [world.sample(rng, "arithmetic").turns[0].reply for _ in range(6)]
     texts += [world.sentences(rng) for _ in range(SMALL_TEXTS - len(texts))]
@@ -58,7 +51,7 @@ def make_small(corpus: Path) -> None:
         "target_dev": (corpus_nano.TARGET_HZ, lambda: corpus_nano.target_shard((world.sentences(rng), "good day."))),
         "heard": (HEARD_HZ, lambda: corpus_nano.heard_shard(tuple(heard), quick_voice, "small")),
         "heard_dev_seen": (HEARD_HZ, lambda: corpus_nano.heard_shard(tuple(heard[:4]), quick_voice, "small dev")),
-        "dialogue": (HEARD_HZ, lambda: corpus_nano.dialogue_shard(dialogues, quick_voice, "small")),
+        "dialogue": (HEARD_HZ, lambda: corpus_nano.dialogue_shard(asked, quick_voice, "small")),
         "dialogue_test_slots": (HEARD_HZ, lambda: corpus_nano.dialogue_shard(dialogues[:2], quick_voice, "small dev")),
     }
     for name, (rate, make) in makers.items():
@@ -83,26 +76,6 @@ def make_foreign(corpus: Path, count: int) -> None:
         speech = synth.speak_all([chinese], phrasebook.chinese_voice(rng))[0]
         items.append(({"text": chinese, "english": english}, corpus_nano.heard_sound(speech, rng)))
     write_shard(corpus / "foreign", 0, items, HEARD_HZ)
-
-
-@torch.no_grad()
-def write_codes(corpus: Path, out: Path, name: str) -> None:
-    """The speech codes of every row of a set, by nano's own speech tokenizer."""
-    missing = [n for n in shard_numbers(corpus / name) if not (out / name / f"{n:05d}.npz").exists()]
-    if not missing:
-        return
-    voice = load_parts("nano").voice
-    assert voice is not None
-    (out / name).mkdir(parents=True, exist_ok=True)
-    for number in missing:
-        codes = []
-        for item in read_shard(corpus / name, number):
-            wave = resample(torch.from_numpy(item.audio), item.row["rate"], HEARD_HZ)
-            found, _ = voice.tokenizer(log_mel(wave, pad=0)[None])
-            codes.append(found[0].numpy().astype(np.int16))
-        part = out / name / "part.npz"
-        np.savez(part, codes=np.concatenate(codes), at=np.cumsum([0, *map(len, codes)]))
-        os.replace(part, out / name / f"{number:05d}.npz")
 
 
 def write_lexicon(corpus: Path, path: Path) -> None:

@@ -1,9 +1,11 @@
 """What `antiphon train recipes/nano` trains."""
 
+from antiphon.train.export import Export
 from antiphon.train.run import Run
+from recipes.nano.codec import codec
 from recipes.nano.curriculum import curriculum
 
 
-def recipe() -> list[Run]:
-    """Every stage of nano's language model, one after another."""
-    return curriculum()
+def recipe(begin: str | None = None) -> list[Run | Export]:
+    """All of nano, one stage after another: what speaks, the language model, and the model that they are."""
+    return [*codec(begin), *curriculum(begin), Export(name="model", base="codec", lm="sft")]

@@ -2,11 +2,14 @@
 
     heard, target   asr · aligned (with the times of phones)      target   tts · continuation
     dialogue        talk · answer · tool · interleave             foreign  s2tt · t2st · s2st
-    the world       text · written (conversations without sound, heard as pseudo-sound)
+    dialogue        mute (sums and strings that the voice never said: only the words of the reply are learned)
+    the world       text · written (conversations without sound, heard as pseudo-sound) · voiceless (mute, the same way)
+                    sums · spelt (pages of sums, written and aloud, of which the results alone are learned)
     ..._dev, ..._test   dev
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,11 +21,13 @@ from antiphon.data.store import read_index, shard_numbers
 from antiphon.data.world import Dialogue, Turn
 from antiphon.text.toolcall import ToolCall
 from antiphon.tools.clock import SCHEMA
-from antiphon.train.records import Heard, Item, Record, Said, Spoken
+from antiphon.train.records import Given, Heard, Item, Record, Said, Spoken
 from antiphon.train.tasks import make, tool_result
 
 Row = dict[str, Any]
 WRITTEN = 20_000  # conversations of the world that are never spoken
+SUMS, SPELT = 40, 5  # of a page, written and aloud
+VOICELESS = ("arithmetic", "say")
 SCHEMA_SHARE = 0.3  # of the conversations without a tool, in which tools are offered all the same
 
 
@@ -45,6 +50,10 @@ def all_records(corpus: Path, small: bool) -> dict[str, Iterator[Record]]:
         "text.jsonl": texts(count),
         "written.jsonl": written(count),
         "salad.jsonl": salads(count),
+        "mute.jsonl": mutes(corpus, voice),
+        "voiceless.jsonl": voiceless(count, voice),
+        "sums.jsonl": sums(count // 10),
+        "spelt.jsonl": spelt(count // 4, voice),
         "dev.jsonl": dev(corpus, voice),
     }
 
@@ -177,6 +186,59 @@ def salads(count: int) -> Iterator[Record]:
     for n in range(count):
         text = world.salad(rng, rng.randint(1, 8))
         yield make("asr", f"salad {n}", Heard(said=text), text)
+
+
+# --- what the voice never said ---------------------------------------------------------------------------------------
+
+
+def unspoken(text: str, voice: list[Spoken], rng: Random, given: str = "") -> Spoken:
+    """A reply whose words are learned between the codes of something else."""
+    return replace(rng.choice(voice), text=text, words=(), given=given, mute=True)
+
+
+def mutes(corpus: Path, voice: dict[str, Spoken]) -> Iterator[Record]:
+    """Sums and strings to repeat, heard, whose replies the voice never said."""
+    for ref, dialogue, heard in dialogues(corpus, "dialogue"):
+        if dialogue.task in VOICELESS:
+            yield mute(dialogue, heard, f"mute {ref}", list(voice.values()))
+
+
+def voiceless(count: int, voice: dict[str, Spoken]) -> Iterator[Record]:
+    """The same, from the world, heard as pseudo-sound."""
+    rng, held = Random("voiceless"), list(voice.values())
+    for n in range(count):
+        dialogue = world.sample(rng, rng.choice(VOICELESS))
+        yield mute(dialogue, [Heard(said=turn.user) for turn in dialogue.turns], f"voiceless {n}", held)
+
+
+def mute(dialogue: Dialogue, heard: list[Heard], id: str, voice: list[Spoken]) -> Record:
+    rng, turns = Random(id), list[Item]()
+    for turn, sound in zip(dialogue.turns, heard, strict=True):
+        turns += [sound, unspoken(turn.reply, voice, rng)]
+    return make("talk", id, *turns, slots=slots_of(dialogue.turns[-1]))
+
+
+def sums(count: int) -> Iterator[Record]:
+    """Pages of sums: the densest way to learn to carry."""
+    rng = Random("sums")
+    for n in range(count):
+        items = [item for _ in range(SUMS) for item in asked_and_told(world.sample(rng, "arithmetic").turns[0].reply)]
+        yield make("page", f"sums {n}", items)
+
+
+def asked_and_told(told: str) -> tuple[Given, str]:
+    """A sum that is told, as what is given and what is to be found."""
+    head, result = told.rsplit(" is ", 1)
+    return Given(f" {head} is"), f" {result}"
+
+
+def spelt(count: int, voice: dict[str, Spoken]) -> Iterator[Record]:
+    """The same aloud, where only every fifth place is a word."""
+    rng, held = Random("spelt"), sorted(voice.values(), key=lambda s: s.words[-1][2])
+    held = held[: max(1, len(held) // 2)]  # a page holds five, of which the longest would be too long
+    for n in range(count):
+        told = [world.sample(rng, "arithmetic").turns[0].reply for _ in range(SPELT)]
+        yield make("page", f"spelt {n}", *(unspoken(t, held, rng, t.rsplit(" is ", 1)[0] + " is") for t in told))
 
 
 def dev(corpus: Path, voice: dict[str, Spoken]) -> Iterator[Record]:

@@ -7,16 +7,22 @@ from pathlib import Path
 import pytest
 
 from antiphon.errors import ConfigError
+from antiphon.text.tokenizer import Tokenizer
+from antiphon.text.variants import variant
 from antiphon.train.dry import plan, report
-from antiphon.train.options import Part, SpeechOptions, total
+from antiphon.train.examples import Builder
+from antiphon.train.options import PRESETS, Part, SpeechOptions, total
 from antiphon.train.recipe import load_recipe
+from antiphon.train.records import Spoken
 from antiphon.train.run import Run, override
-from antiphon.train.tasks import TASKS
+from antiphon.train.sounds import Sounds
+from antiphon.train.tasks import NOTHING, TASKS, TEXT
 from recipes.mini import curriculum as mini
 from recipes.nano import curriculum as nano
-from recipes.nano import phrasebook
+from recipes.nano import phrasebook, records
 
 ROOT = Path(__file__).parents[2]
+QUESTION = str(PRESETS / "nano" / "question.wav")
 NANO, MINI = str(ROOT / "recipes" / "nano"), str(ROOT / "recipes" / "mini")
 
 
@@ -72,7 +78,7 @@ def test_mini_is_laid_out_without_memory() -> None:
 
 @pytest.mark.parametrize("path", [NANO, MINI, f"{MINI}/recipe.py:lite"])
 def test_the_recipes_are_whole(path: str) -> None:
-    runs = load_recipe(path)
+    runs = [step for step in load_recipe(path) if isinstance(step, Run)]
     for run in runs:
         assert Run.from_json(run.to_json()) == run and Run.from_json(run.smoke().to_json()) == run.smoke()
         if isinstance(run.options, SpeechOptions):
@@ -82,6 +88,34 @@ def test_the_recipes_are_whole(path: str) -> None:
     assert all(run.init_from in names[: names.index(run.name)] for run in runs if run.init_from)
     assert names[-3:] == ["main", "cooldown", "sft"]
     assert runs[-1].options.learns == "last"
+
+
+def test_nano_is_trained_by_one_command() -> None:
+    """What speaks, the language model, the model that they are; or from one that ships, without its first steps."""
+    whole = [step.name for step in load_recipe(NANO)]
+    assert whole.index("codec") < whole.index("text") and whole[-1] == "model"
+    begun = load_recipe(NANO, ["begin=nano"])
+    names = [step.name for step in begun]
+    assert set(names) == set(whole) - {"speaker", "text", "ears", "vocabulary"}
+    assert {step.name: step.init_from for step in begun if isinstance(step, Run)}["pseudo"] == "nano"
+    frozen = begun[0].options
+    assert frozen.frozen and frozen.init == "nano"  # the codes go on meaning what they meant
+    moving = next(step for step in begun if step.name == "pseudo").options.rates
+    assert set(dict(moving.moving())) == {"llm", "head"}  # the ears point at the embeddings
+
+
+def test_pages_of_sums_learn_their_results() -> None:
+    """Written or aloud, as many words are learned as a result has."""
+    builder = Builder(Tokenizer.load(PRESETS / "nano"), variant("nano"), Sounds(Path()), longest=4096)
+    voice = {"yes.": Spoken(text="yes.", codes=tuple(range(40)), words=(("yes", 0.1, 0.9),))}
+    written, aloud = next(records.sums(1)), next(records.spelt(1, voice))
+    results = [item.strip() for item in written.messages[0].items if isinstance(item, str)]
+    assert len(results) == records.SUMS and all(result.endswith(".") for result in results)
+    for page in (written, aloud):
+        example = builder.build(page, "0")
+        said = builder.tokenizer.decode([i for i, kind in zip(example.ids, example.kinds, strict=True) if kind == TEXT])
+        assert " is " not in said and "plus" not in said and said.count(".") == (records.SUMS if page is written else 5)
+    assert set(builder.build(aloud, "0").kinds) == {NOTHING, TEXT}
 
 
 def test_sums_are_translated() -> None:
@@ -101,6 +135,10 @@ def test_every_stage_of_nano_runs(tmp_path: Path) -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    for run in load_recipe(NANO):
-        assert (tmp_path / run.name / "model.safetensors").exists()
+    for step in load_recipe(NANO):
+        assert (tmp_path / step.name / "model.safetensors").exists()
+    assert list((tmp_path / "sft" / "samples").rglob("*.wav"))
+    talk = [sys.executable, "-m", "antiphon.cli.main", "talk", QUESTION, "--model", str(tmp_path / "model")]
+    said = subprocess.run([*talk, "--max-tokens", "40", "-o", str(tmp_path / "a.wav")], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr[-2000:]
     assert not [path for path in tmp_path.rglob("log.jsonl") if "NaN" in path.read_text()]

@@ -183,7 +183,11 @@ def test_a_run_begins_from_an_earlier_one(tmp_path: Path) -> None:
     loop.train(run(steps=2), tmp_path / "tiny")
     trainer = loop.Trainer(run(name="more", init_from="tiny"), tmp_path / "more", Ranks())
     near(dict(trainer.stage.model.state_dict()), load_file(tmp_path / "tiny" / FILE), 0)
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "run.json").write_text(run().to_json())
     with pytest.raises(WeightsError, match="finish that run first"):
+        loop.train(run(name="lost", init_from="begun"), tmp_path / "lost")
+    with pytest.raises(WeightsError, match="'nowhere' is no folder, no preset"):
         loop.train(run(name="lost", init_from="nowhere"), tmp_path / "lost")
 
 

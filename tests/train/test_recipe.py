@@ -102,6 +102,28 @@ def test_a_recipe_that_does_not_hold_together(tmp_path: Path, text: str, sentenc
     assert sentence in str(error.value) and "\n" not in str(error.value)
 
 
+def test_parameters_of_a_recipe_are_set_as_fields_are(tmp_path: Path) -> None:
+    file = tmp_path / "told.py"
+    file.write_text(
+        "from antiphon.train.export import Export\n"
+        "from tests.train.tiny import run\n\n\n"
+        "def recipe(begin: str | None = None, size: int = 1):\n"
+        "    return [run(seed=size, init_from=begin), Export(name='model', base='nano', lm='tiny')]\n"
+    )
+    plain = load_recipe(str(file))
+    told = load_recipe(str(file), ["begin=nano", "size=7", "steps=9", "model:layout=own"])
+    assert [(r.init_from, r.seed, r.steps) for r in (plain[0], told[0])] == [(None, 1, 12), ("nano", 7, 9)]
+    assert (plain[1].layout, told[1].layout) == ("released", "own")
+    short = load_recipe(str(file), ["steps=5"], smoke=True)[0]
+    assert short.steps == 5 and short.log_every == 1  # what is set is meant for the short runs
+    assert [s.name for s in chosen(plain, ["model"])] == ["model"]
+    for setting, sentence in (("size=many", "size of .*told.py is 'many'; a value of type"), ("bgin=x", "no field")):
+        with pytest.raises(ConfigError, match=sentence):
+            load_recipe(str(file), [setting])
+    with pytest.raises(ConfigError, match="begins from 'nanu', which is no earlier run, no path and no model"):
+        load_recipe(str(file), ["begin=nanu"])
+
+
 def test_settings_for_all_runs_or_one() -> None:
     runs = with_settings(load_recipe(TINY), ["steps=9", "more:seed=5", "more:options.dropout=0.5"])
     assert [(r.steps, r.seed) for r in runs] == [(9, 3), (9, 5)]

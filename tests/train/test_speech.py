@@ -15,6 +15,7 @@ from antiphon.errors import ConfigError
 from antiphon.train import guide, watch
 from antiphon.train.decode import greedy
 from antiphon.train.ears import EarOptions
+from antiphon.train.examples import packed
 from antiphon.train.helps import Helps
 from antiphon.train.learner import Learner
 from antiphon.train.log import read_log
@@ -117,7 +118,8 @@ def sums(stage: SpeechStage, items: Sequence[object]) -> dict[str, float]:
 
 def test_counts_and_losses_have_the_same_names(stage: SpeechStage) -> None:
     names = {*MODALITIES, "guide", "copy", "reading", "row_norm"}
-    assert set(stage.weights) == names and stage.weights["text"] == 1 and stage.weights["speech_pad"] == 0
+    assert set(stage.weights) == names | {"phones", "aligned"}
+    assert stage.weights["text"] == 1 and stage.weights["speech_pad"] == 0
     found = Counter[str]()
     for step in range(4):
         batch = stage.batch(stage.items(step))
@@ -138,6 +140,82 @@ def test_sums_do_not_depend_on_how_examples_are_grouped(stage: SpeechStage) -> N
     assert set(whole) == set(parts) and len(items) >= 6
     for name, value in whole.items():
         assert parts[name] == pytest.approx(value, rel=1e-4), name
+
+
+def test_ears_learn_phones_and_words_in_one_pass(runs: Path) -> None:
+    """The rows are those of an ordinary pass, the encoder runs once, and what is known of phones is counted."""
+    helps = Helps(reading=1.0, phones=1.0, aligned=0.5, decoder=False)
+    both = speech(run("x", options(runs, ("asr", "asr", 0.0), helps=helps)), place(runs))
+    batch = both.batch(both.items(0))
+    passes = []
+    hook = both.model.lm.encoder.register_forward_hook(lambda *_: passes.append(1))
+    losses, counts = both.losses(batch, "speech", 0), both.counts(batch)
+    hook.remove()
+    assert len(passes) == len(batch.pieces) and set(losses) == {"reading", "phones", "aligned"} == set(counts)
+    assert counts["phones"] == 2 * len(both.items(0)) and all(value > 0 for value in losses.values())
+    sum(losses.values()).backward()  # type: ignore[union-attr]
+    assert both.model.phone is not None and both.model.phone.weight.grad.abs().sum() > 0
+    with both.model._steps(batch) as steps:
+        both.model.hear(batch.pieces)
+    frames = {n: int(f) for p in batch.pieces for n, f in zip(p.which, p.num_frames.tolist(), strict=False)}
+    assert [len(s) for s in steps] == [(frames[n] + 1) // 2 for n in range(len(steps))]
+    after = speech(run("x", options(runs, ("asr", "asr", 0.0))), place(runs))
+    after.start_from(both.model.state_dict())  # the phones are thrown away,
+    both.start_from(after.model.state_dict())  # and begin anew
+
+
+def test_a_head_is_told_where_a_word_was_heard(runs: Path) -> None:
+    """An echo points at the rows that spell its word, whatever the examples' order in the batch."""
+    helps = replace(HELPS, echo=True)
+    stage = speech(run("x", options(runs, ("asr", "asr", 0.0), ("talk", "talk", 0.0), helps=helps)), place(runs))
+    items = [item for step in range(2) for item in stage.items(step)][:6]
+    batch, plain = stage.batch(items), replace(stage.collator.batch(items), echoes=[])
+    assert batch.echoes and stage.counts(batch)["copy"] == len(batch.echoes) + len(batch.copies)
+    stage.model.eval()
+    rows = stage.model.hear(batch.pieces)
+    told = stage.model._echoed(stage.model.spelling(rows, batch), batch)
+    sounds = [s for item in items for s in item.sounds]
+    for n, echo in enumerate(batch.echoes):
+        sound = sounds[echo.sound]
+        where = told.where[len(batch.copies) + n].nonzero()[:, 0].tolist()
+        assert where and sound.start <= where[0] <= where[-1] < sound.start + sound.rows
+        assert batch.ids[echo.example, where[0]] == stage.layout.audio_patch
+    with_echo, without = stage.losses(batch, "speech", 0), stage.losses(plain, "speech", 0)
+    assert with_echo["copy"] > without.get("copy", torch.zeros(())) and with_echo["text"] == without["text"]
+
+
+def test_a_run_begins_from_a_model(runs: Path, random_model: Path) -> None:
+    """Its speech LM, and as the vector of nothing said the rows that its ears point at no word."""
+    chosen = replace(options(runs, ("asr", "asr", 0.0)), model=str(random_model))
+    stage = speech(run("x", chosen), place(runs))
+    before = stage.model.blank.detach().clone()
+    tensors = place(runs).weights(str(random_model))
+    stage.start_from(tensors)
+    assert all(torch.equal(stage.model.lm.state_dict()[name], tensor) for name, tensor in tensors.items())
+    assert not torch.equal(stage.model.blank, before) and stage.model.blank.isfinite().all()
+    with pytest.raises(ConfigError, match="has 6561 codes and the vocabulary of"):
+        speech(run("x", options(runs, *ALL, coder=str(random_model))), place(runs))
+
+
+def test_packed_rows_learn_what_rows_of_their_own_do(runs: Path) -> None:
+    """The same losses and counts, helps and chance included; one stage packs by itself."""
+    chosen = options(runs, *ALL, helps=replace(HELPS, echo=True), pack=200)
+    stage = speech(run("x", chosen), place(runs))
+    rows = [row for step in range(2) for row in stage.items(step)]
+    apart = [item for step in range(2) for item in stage.mixture.items(step)]
+    assert len(rows) < len(apart) and all(row.size <= 200 for row in rows)
+    assert sorted(i for row in rows for i in row.id.split("+")) == sorted(e.id for e in apart)
+    paths = [e for e in apart if all(s.path for s in e.sounds)]  # real sound hears a little of its batch's padding
+    first = packed(paths[:5])
+    assert len(first.packed) == 5 and first.ids == [i for e in paths[:5] for i in e.ids]
+    whole, single = sums(stage, [first]), Counter[str]()
+    counted = Counter[str]()
+    for example in paths[:5]:
+        single.update(sums(stage, [example]))
+        counted.update(stage.counts(stage.batch([example])))
+    assert {n: v for n, v in stage.counts(stage.batch([first])).items() if v} == {n: v for n, v in counted.items() if v}
+    for name, value in whole.items():
+        assert single[name] == pytest.approx(value, rel=1e-4), name
 
 
 def test_only_what_has_a_rate_moves(runs: Path) -> None:
@@ -198,7 +276,7 @@ def test_the_stages_follow_one_another(runs: Path) -> None:
     kept = "lm.model.embed_tokens.weight"
     assert torch.equal(held["align"][kept], held["pseudo"][kept])
     assert not torch.equal(held["main"][kept], held["align"][kept])
-    wers, figures = {"asr_wer", "tts_wer", "talk_wer"}, {"loss", "swapped", "slots", "guessed"}
+    wers, figures = {"asr_wer", "tts_text_wer", "talk_text_wer"}, {"loss", "swapped", "slots", "guessed"}
     assert set(evaluated(runs / "main")[-1]) == wers | {f"hearing_{f}" for f in figures} | {"guessing"}
     assert set(evaluated(runs / "align")[-1]) == {"reading_wer"}
     assert list((runs / "main" / "samples").rglob("*.json"))

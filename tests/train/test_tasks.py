@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from antiphon.train import tasks
 from antiphon.train.examples import Builder, Example
 from antiphon.train.records import (
     BadRecord,
+    Given,
     Heard,
     Record,
     RecordFile,
@@ -63,6 +65,7 @@ def one_of_each() -> list[Record]:
         make("caption", "caption", HEARD, "a tone"),
         make("think", "think", HEARD, (Thought("it is rome"), "rome")),
         make("text", "text", "will it rain in rome"),
+        make("page", "page", (Given("the capital is"), " rome"), replace(spoken(), given="the", mute=True)),
     ]
 
 
@@ -96,7 +99,7 @@ def test_every_task_has_an_example_that_survives_json(builder: Builder, tmp_path
 def test_a_model_is_asked_as_it_was_trained(record: Record, builder: Builder) -> None:
     """Up to the last reply, the ids are those that the runtime writes before it."""
     known, example = tasks.task(record.task), builder.build(record, "0", learns="last")
-    if known.style == "base":
+    if known.style == "base" or known.alone:
         return
     rows = num_rows(int(corpus.TONE_S * 16_000))
     layout, messages = builder.layout, []
@@ -139,6 +142,43 @@ def test_which_side_is_learned(builder: Builder) -> None:
     said = Said(role="assistant", items=("yes",), learn=False)
     one = builder.build(Record(id="x", task="answer", messages=(*talk.messages[:2], said, *talk.messages[3:])), "0")
     assert one.ids == both.ids and one.kinds == last.kinds
+
+
+def test_what_is_given_is_read_and_not_learned(builder: Builder) -> None:
+    page = make("page", "x", (Given("the capital of rome is"), " yes", Given(" the capital is"), " no"), "in rome")
+    example = builder.build(page, "0")
+    assert builder.tokenizer.decode(learned(builder, example, TEXT)) == " yes noin rome"
+    assert example.kinds.count(TEXT) == len(builder.tokenizer.encode(" yes")) + len(
+        builder.tokenizer.encode(" no")
+    ) + len(builder.tokenizer.encode("in rome")) + 2  # the ends of two replies
+    with pytest.raises(BadRecord, match="the target is empty"):
+        builder.build(make("page", "x", (Given("the capital"),)), "0")
+    with pytest.raises(BadRecord, match="does not begin, token by token, with what is given, 'rome'"):
+        builder.build(make("tts", "x", "the capital", replace(spoken(), given="rome")), "0")
+
+
+def test_of_mute_speech_the_words_alone_are_learned(builder: Builder) -> None:
+    plain = builder.build(make("tts", "x", "the capital", spoken(count=26)), "0")
+    mute = builder.build(make("tts", "x", "the capital", replace(spoken(count=26), mute=True)), "0")
+    words = builder.tokenizer.encode("the capital")
+    assert learned(builder, mute, TEXT) == list(words) and set(mute.kinds) == {NOTHING, TEXT}
+    assert mute.ids == plain.ids[: len(mute.ids)] and mute.kinds[-1] == TEXT  # nothing behind the last word
+    assert len(mute.ids) < len(plain.ids) and not mute.guides and mute.copies == plain.copies
+    given = builder.build(make("tts", "x", "the capital", replace(spoken(), given="the", mute=True)), "0")
+    assert learned(builder, given, TEXT) == list(words[len(builder.tokenizer.encode("the")) :])
+    talk = make("talk", "x", HEARD, replace(spoken(), mute=True), HEARD, spoken("is rome"))
+    assert len(builder.build(talk, "0").sounds) == 2  # what stands before what is learned stays
+
+
+def test_an_echo_is_a_word_that_was_heard(builder: Builder) -> None:
+    said = Heard(audio="heard/00000:1", said="rain in paris")
+    for task, reply in (("asr", "rain in paris"), ("answer", "in paris")):
+        example = builder.build(make(task, "x", said, reply), "0")
+        tokens = builder.tokenizer.encode("rain in paris")
+        found = {example.ids[e.position + 1]: tokens[e.spelt.token] for e in example.echoes}
+        names = [[builder.tokenizer.decode([t]).strip() for t in pair] for pair in found.items()]
+        assert names and all(a == b for a, b in names) and not example.copies
+    assert not builder.build(make("answer", "x", said, "yes no"), "0").echoes
 
 
 def test_pseudo_sound_takes_the_place_of_sound(builder: Builder) -> None:

@@ -1,4 +1,4 @@
-"""Make, count and check training data:  antiphon data synth corpus.json --out data"""
+"""Make, count, check and look at training data:  antiphon data synth corpus.json --out data"""
 
 import json
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Corpus = Annotated[Path, typer.Argument(help="A folder that `antiphon data synth` has filled.")]
 
-data = typer.Typer(help="Make, count and check training data.", no_args_is_help=True, rich_markup_mode=None)
+data = typer.Typer(help="Make, count, check and look at training data.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @data.command()
@@ -91,3 +91,34 @@ def validate(
         print(f"{tried.passed} of {tried.tried} clips pass: {100 * tried.rate.value:.1f} % [{low:.1f}, {high:.1f}].")
         if tried.judged:
             print(f"The recogniser judged {tried.judged} of them and understood {tried.understood}.")
+
+
+@data.command()
+def show(
+    records: Annotated[Path, typer.Argument(help="A file of records: JSON lines.")],
+    model: Annotated[str, typer.Option(help="The model that shall learn from them.")] = "nano",
+    sounds: Annotated[Path | None, typer.Option(help="Shards of sound; `corpus` beside the file by default.")] = None,
+    coder: Annotated[str, typer.Option(help="Whose speech tokenizer writes codes; the model's by default.")] = "",
+    first: Annotated[int, typer.Option(min=0, help="The first record to show, from 0.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 3,
+    colour: Annotated[bool | None, typer.Option(help="Colours, or names in brackets; colours on a terminal.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Show none; name all that cannot be learned from.")] = False,
+) -> None:
+    """Show records as a model sees them: the prompt, each code, and in colours what is learned."""
+    from antiphon.train.show import legend, problems, reader, show_records
+
+    painted = sys.stdout.isatty() if colour is None else colour
+    builder = reader(model, sounds or records.parent / "corpus", coder)
+    if check:
+        wrong = 0
+        for problem in problems(records, builder):
+            print(problem, file=sys.stderr)
+            wrong += 1
+        if wrong:
+            raise typer.Exit(2)
+        print(f"{records} can be learned from.")
+        return
+    if painted:
+        print(legend())
+    for text in show_records(records, builder, first=first, count=count, colour=painted):
+        print(text)

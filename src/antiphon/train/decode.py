@@ -1,6 +1,7 @@
 """What a speech LM says to held-out examples while it trains: greedy, many at once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -44,7 +45,16 @@ def greedy(lm: SpeechLM, prompts: Sequence[Float[Tensor, "_ d"]], stop: int, lim
     return made
 
 
-def words(ids: Sequence[int], tokenizer: Tokenizer, layout: TokenLayout, aloud: bool) -> str:
-    """The text of a reply, whether it was written or spoken."""
+@dataclass(frozen=True)
+class Reply:
+    """What a model said: its words, written or woven into speech, and its codes."""
+
+    text: str
+    codes: tuple[int, ...] = ()
+
+
+def reply(ids: Sequence[int], tokenizer: Tokenizer, layout: TokenLayout, aloud: bool) -> Reply:
+    """The reply that these ids are; `aloud`: the prompt has already opened the mouth."""
     parts = layout.split([i for i in ids if i <= layout.audio_pad], speaking=aloud)
-    return tokenizer.decode([*parts.text, *parts.other]).strip()
+    codes = tuple(layout.code_of(i) for i in parts.speech if layout.is_speech(i))
+    return Reply(tokenizer.decode([*parts.text, *parts.other]).strip(), codes)

@@ -4,14 +4,11 @@
                                             framewise cross-entropy where the times of phones are known
 
 CTC alone stands still for minutes; aligned speech (festival says when each phone is spoken) sets it going. How words
-are said is a lexicon, a JSON file {"phones": [...], "words": {"yes": ["y", "eh", "s"]}} whose first phone is silence.
+are said is a `train.lexicon`.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,22 +17,20 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from antiphon.config import EncoderConfig, read_json
-from antiphon.errors import ConfigError
+from antiphon.config import EncoderConfig
 from antiphon.metrics.wer import wer
 from antiphon.model.encoder import MASKED, AudioEncoder
 from antiphon.rates import PIECE_SAMPLES, mel_frames
 from antiphon.train.learner import ctc
+from antiphon.train.lexicon import UNKNOWN, Lexicon
 from antiphon.train.mixture import Mixture
 from antiphon.train.options import Part, lm_sizes
 from antiphon.train.pieces import Pieces, in_batches, piece
 from antiphon.train.prepare import data_folder
-from antiphon.train.records import Heard, Record, RecordFile, Word, bad
+from antiphon.train.records import Heard, Record, RecordFile, bad
 from antiphon.train.run import Run
 from antiphon.train.sounds import Sounds
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
-
-FRAMES_HZ = 50  # of the encoder's blocks, before the pooling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,34 +56,6 @@ class EarOptions:
         return replace(self, data="", small=True, batch=min(self.batch, 1600), dev_count=4, plain=1)
 
 
-@dataclass(frozen=True)
-class Lexicon:
-    """How words are said."""
-
-    phones: tuple[str, ...]
-    words: Mapping[str, Sequence[str]]
-
-    @classmethod
-    def load(cls, path: Path) -> "Lexicon":
-        """Read a lexicon. Raises ConfigError."""
-        held = read_json(path)
-        if not isinstance(held, dict) or not held.get("phones") or "words" not in held:
-            raise ConfigError(f"{path} is no lexicon; expected an object with phones, silence first, and words.")
-        return cls(tuple(held["phones"]), held["words"])
-
-    @cached_property
-    def number(self) -> dict[str, int]:
-        """The class of each phone."""
-        return {phone: n for n, phone in enumerate(self.phones)}
-
-    def spell(self, text: str) -> list[int] | None:
-        """The phones of a text, or None where a word is not known."""
-        words = re.findall(r"[a-z']+", text.lower())
-        if any(word not in self.words for word in words):
-            return None
-        return [self.number[phone] for word in words for phone in self.words[word]]
-
-
 @dataclass
 class EarItem:
     """One sound and its phones; `size` in mel frames."""
@@ -98,7 +65,6 @@ class EarItem:
     seed: str
     frames: int
     phones: list[int]
-    spans: tuple[Word, ...] = ()
     row: int = 0
 
     @property
@@ -108,7 +74,7 @@ class EarItem:
 
 @dataclass(frozen=True)
 class EarBatch:
-    """Pieces and their phones; `labels` are -100 where nothing is known."""
+    """Pieces and their phones; `labels` are UNKNOWN where nothing is known."""
 
     pieces: Sequence[Pieces]
     phones: Sequence[Sequence[int]]
@@ -169,22 +135,14 @@ class EarStage(Stage):
         phones = self.lexicon.spell(heard.said)
         if not phones:
             raise bad(record, f"the lexicon does not know how {heard.said!r} is said; add its words.")
-        return EarItem(record.id, heard, seed, mel_frames(self.sounds.samples(heard)), phones, heard.phones)
+        return EarItem(record.id, heard, seed, mel_frames(self.sounds.samples(heard)), phones)
 
     def batch(self, items: Sequence[Any]) -> EarBatch:
         waves = [self.sounds.wave(item.heard)[:PIECE_SAMPLES] for item in items]
         mels = [piece(w, Random(i.seed) if i.seed else None) for w, i in zip(waves, items, strict=True)]
-        labels = [self._labels(item, mel.shape[1]) for item, mel in zip(items, mels, strict=True)]
+        labels = [self.lexicon.labels(item.heard, mel.shape[1]) for item, mel in zip(items, mels, strict=True)]
         pieces = [p.to(self.place.device) for p in in_batches(mels)]
         return EarBatch(pieces, [item.phones for item in items], labels)
-
-    def _labels(self, item: EarItem, frames: int) -> Int[Tensor, " t"]:
-        """The phone at the middle of each step of 20 ms."""
-        count, silence = (frames + 1) // 2, self.lexicon.number[self.lexicon.phones[0]]
-        labels = torch.full((count,), silence if item.spans else -100)
-        for phone, start, end in item.spans:
-            labels[max(0, round(start * FRAMES_HZ)) : round(end * FRAMES_HZ)] = self.lexicon.number.get(phone, silence)
-        return labels
 
     def counts(self, batch: EarBatch) -> dict[str, float]:
         known = sum(int((labels >= 0).sum()) for labels in batch.labels)
@@ -198,7 +156,8 @@ class EarStage(Stage):
             found["ctc"] = found["ctc"] + ctc(scores[:count], steps[:count].tolist(), said)
             for row, n in enumerate(some.which):
                 labels = batch.labels[n].to(scores.device)
-                nats = F.cross_entropy(scores[row, : len(labels)].float(), labels, ignore_index=-100, reduction="sum")
+                near = scores[row, : len(labels)].float()
+                nats = F.cross_entropy(near, labels, ignore_index=UNKNOWN, reduction="sum")
                 found["aligned"] = found["aligned"] + nats
         return found
 

@@ -9,7 +9,7 @@ it was trained; where it reads `<audio_patch>`, `SoundRows` say what is heard: a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 
@@ -26,6 +26,7 @@ from antiphon.train import guide, tasks
 from antiphon.train.pseudo import draw_path
 from antiphon.train.records import (
     BadRecord,
+    Given,
     Heard,
     Item,
     Record,
@@ -60,11 +61,15 @@ class SoundRows:
     end: int = 0
     path: tuple[int, ...] = ()
     said: tuple[int, ...] = ()  # what a whole sound says, as tokens; empty where that is not known
+    seed: str = ""  # all its chance: how it is varied, or its noise
 
 
 @dataclass
 class Example:
-    """One record, ready to be collated. It is an item of the trainer: `id`, and `size` in positions."""
+    """One record, ready to be collated. It is an item of the trainer: `id`, and `size` in positions.
+
+    Several that are `packed` into one row are one example too, and do not hear each other.
+    """
 
     id: str
     record: Record
@@ -74,9 +79,16 @@ class Example:
     sounds: list[SoundRows] = field(default_factory=list)
     guides: list[guide.Look] = field(default_factory=list)  # towards the word that is being spoken
     copies: list[guide.Look] = field(default_factory=list)  # towards the word that is read or repeated
+    echoes: list[guide.Echo] = field(default_factory=list)  # the same where it lies in real sound
     source: list[guide.Source] = field(default_factory=list)  # what the last turn asked in words, and where they stand
 
     row: int = 0  # the length of the batch it was dealt into
+    packed: tuple[tuple[int, str], ...] = ()  # length and seed of each that it is packed of
+
+    @property
+    def parts(self) -> tuple[tuple[int, str], ...]:
+        """Length and seed of each record that it holds."""
+        return self.packed or ((len(self.ids), self.seed),)
 
     @property
     def size(self) -> int:
@@ -87,6 +99,15 @@ class Example:
         """Append ids of one kind."""
         self.ids += ids
         self.kinds += [kind] * len(ids)
+
+    def cut(self) -> None:
+        """Drop what stands behind the last id that is learned: nothing looks back from there."""
+        end = 1 + max((n for n, kind in enumerate(self.kinds) if kind != NOTHING), default=len(self.ids) - 1)
+        del self.ids[end:], self.kinds[end:]
+        self.sounds = [s for s in self.sounds if s.start < end]
+        self.guides = [look for look in self.guides if look[0] < end]
+        self.copies = [look for look in self.copies if look[0] < end]
+        self.echoes = [echo for echo in self.echoes if echo.position < end]
 
 
 class Builder:
@@ -132,6 +153,7 @@ class Builder:
         if self._is_base(record):
             example.add([self.layout.pad], TEXT)
         self._check(example)
+        example.cut()
         return example
 
     def _is_base(self, record: Record) -> bool:
@@ -163,17 +185,19 @@ class Builder:
         if isinstance(item, Heard):
             self._hear(example, item, rng, pseudo)
         elif isinstance(item, Spoken):
-            example.add(self._ids([(Speech(item.text, self._codes(item)),)]))
+            example.add(self._ids([(Speech(item.text, self.codes(item)),)]))
         elif isinstance(item, ToolCall):
             example.add(self._ids(chat.item_parts(Message("assistant", None), item)))
-        elif isinstance(item, str):
-            example.add(self.encode(item))
+        elif isinstance(item, str | Given):
+            example.add(self.encode(item if isinstance(item, str) else item.text))
 
     def _learned(self, example: Example, message: Said) -> None:
         """A message that is learned: the header is given, everything after it is not."""
         example.add(self._ids(chat.render_chat([Message(message.role, None)])))
         self._learn_items(example, message)
-        example.add([self.layout.eot], TEXT)
+        last = message.items[-1]
+        is_mute = isinstance(last, Spoken) and last.mute  # nobody knows when such speech ends
+        example.add([self.layout.eot], NOTHING if is_mute else TEXT)
 
     def _learn_items(self, example: Example, message: Said) -> None:
         if not message.items or not any(_says(item) for item in message.items):
@@ -181,13 +205,15 @@ class Builder:
         for item in message.items:
             if isinstance(item, Spoken):
                 self._speak(example, item)
+            elif isinstance(item, Given):
+                example.add(self.encode(item.text))
             elif isinstance(item, Thought):
                 self._think(example, item)
             elif isinstance(item, ToolCall):
                 example.add(self._ids(chat.item_parts(Message("assistant", None), item)), TOOL)
             elif isinstance(item, str):
                 ids = self.encode(item)
-                example.copies += guide.copied(example.source, ids, len(example.ids) - 1, 1)
+                _copy(example, ids, len(example.ids) - 1, 1)
                 example.add(ids, TEXT)
             else:
                 raise bad(example.record, "the reply holds audio that is heard; a reply is text, speech or a call.")
@@ -211,7 +237,9 @@ class Builder:
         if pseudo or not heard.audio:
             path = draw_path(said, rng, self.misread)
             start = self._announce(example, len(path.ids))
-            example.sounds.append(SoundRows(start=start, rows=len(path.ids), heard=heard, path=path.ids))
+            chance = f"{example.seed} {start}"
+            sound = SoundRows(start=start, rows=len(path.ids), heard=heard, path=path.ids, seed=chance)
+            example.sounds.append(sound)
             example.source = [(t, tuple(start + p for p in at)) for t, at in zip(said, path.places, strict=False)]
             return
         total = self.sounds.samples(heard)
@@ -229,7 +257,12 @@ class Builder:
         for (begin, end), count in zip(spans, rows, strict=True):
             start = self._announce(example, count)
             whole = said if len(spans) == 1 else ()
-            example.sounds.append(SoundRows(start=start, rows=count, heard=heard, begin=begin, end=end, said=whole))
+            chance = f"{example.seed} {start}"
+            sound = SoundRows(
+                start=start, rows=count, heard=heard, begin=begin, end=end, said=whole, seed=chance
+            )
+            example.sounds.append(sound)
+            example.source = [(t, guide.Spelt(len(example.sounds) - 1, n)) for n, t in enumerate(whole)]
 
     def _announce(self, example: Example, rows: int) -> int:
         prompt = chat.encode([(sound,) for sound in AudioItem((rows,)).sounds], self.tokenizer, self.layout)
@@ -238,21 +271,34 @@ class Builder:
         return start
 
     def _speak(self, example: Example, spoken: Spoken) -> None:
-        """Text and codes, woven; each slot is learned as what stands in it."""
+        """Text and codes, woven; each slot is learned as what stands in it, of mute speech the text alone."""
         layout, text = self.layout, self.encode(spoken.text)
+        given = len(self._given(example, spoken))
         group, begin = layout.text_per_group + layout.audio_per_group, len(example.ids) + 1
-        woven = layout.interleave(text, self._codes(spoken))
+        woven = layout.interleave(text, self.codes(spoken))
         example.add(woven[:1])
         for place, token in enumerate(woven[1:-1]):
-            in_text = place % group < layout.text_per_group
-            if in_text:
-                example.add([token], TEXT_PAD if token == layout.tts_pad else TEXT)
+            number, within = divmod(place, group)
+            if within >= layout.text_per_group:
+                kind = SPEECH_PAD if token == layout.audio_pad else SPEECH
+                example.add([token], NOTHING if spoken.mute else kind)
+            elif token == layout.tts_pad:
+                example.add([token], NOTHING if spoken.mute else TEXT_PAD)
             else:
-                example.add([token], SPEECH_PAD if token == layout.audio_pad else SPEECH)
+                example.add([token], NOTHING if number * layout.text_per_group + within < given else TEXT)
         if layout.text_per_group == 1:
-            example.guides += guide.spoken(self.tokenizer, layout, text, spoken.words, begin, len(woven) - 2)
-            example.copies += guide.copied(example.source, text, begin - 1, group)
-        example.add(woven[-1:], TEXT)
+            words = () if spoken.mute else spoken.words
+            example.guides += guide.spoken(self.tokenizer, layout, text, words, begin, len(woven) - 2)
+            _copy(example, text, begin - 1, group)
+        example.add(woven[-1:], NOTHING if spoken.mute else TEXT)
+
+    def _given(self, example: Example, spoken: Spoken) -> tuple[int, ...]:
+        """The tokens that a spoken text begins with and that are not learned."""
+        text, given = self.encode(spoken.text), self.encode(spoken.given) if spoken.given else ()
+        if text[: len(given)] != given:
+            why = f"the speech {spoken.text!r} does not begin, token by token, with what is given, {spoken.given!r}."
+            raise bad(example.record, why)
+        return given
 
     def _think(self, example: Example, thought: Thought) -> None:
         """The prefix is given, the thought up to its end is learned, the empty line after it is given."""
@@ -261,13 +307,39 @@ class Builder:
         example.add(self._ids([(chat.Words(thought.text), Mark("</think>"))]), THINK)
         example.add(self.encode("\n\n"))
 
-    def _codes(self, spoken: Spoken) -> tuple[int, ...]:
+    def codes(self, spoken: Spoken) -> tuple[int, ...]:
+        """The codes of a spoken item, wherever they lie."""
         return self.sounds.codes(spoken.codes) if isinstance(spoken.codes, str) else spoken.codes
 
     def _ids(self, pieces: Sequence[chat.Piece]) -> list[int]:
         return chat.encode(pieces, self.tokenizer, self.layout).ids
 
 
+def packed(examples: Sequence[Example]) -> Example:
+    """Examples end to end in one row; what a first id is learned for is not there, as it is not at a row's begin."""
+    parts = tuple((len(e.ids), e.seed) for e in examples)
+    row = Example("+".join(e.id for e in examples), examples[0].record, packed=parts)
+    for e in examples:
+        at, sounds = len(row.ids), len(row.sounds)
+        row.add(e.ids)
+        row.kinds[at:] = [NOTHING, *e.kinds[1:]]
+        row.sounds += [replace(s, start=s.start + at) for s in e.sounds]
+        for mine, theirs in ((row.guides, e.guides), (row.copies, e.copies)):
+            mine += [(position + at, tuple(p + at for p in where)) for position, where in theirs]
+        for position, (sound, token) in e.echoes:
+            row.echoes.append(guide.Echo(position + at, guide.Spelt(sound + sounds, token)))
+    return row
+
+
+def _copy(example: Example, tokens: Sequence[int], first: int, stride: int) -> None:
+    """Looks of a reply that repeats the end of what was asked."""
+    looks, echoes = guide.copied(example.source, tokens, first, stride)
+    example.copies += looks
+    example.echoes += echoes
+
+
 def _says(item: Item) -> bool:
     """Whether an item of a reply holds anything."""
+    if isinstance(item, Given):
+        return False
     return bool(item.strip() if isinstance(item, str) else not isinstance(item, Spoken) or item.codes)

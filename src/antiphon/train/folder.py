@@ -14,9 +14,9 @@ from pathlib import Path
 from antiphon.errors import AntiphonError, CapacityError, ConfigError, InputError
 from antiphon.train.ranks import Ranks
 from antiphon.train.run import Run, differences
-from antiphon.train.weights import FILE
+from antiphon.train.weights import FILE, RUN
 
-RUN, LOCK, CHECKPOINTS = "run.json", "lock", "checkpoints"
+LOCK, CHECKPOINTS = "lock", "checkpoints"
 FREE = {"log_every", "save_every", "eval_every", "sample_every", "keep", "patience"}  # may differ when a run goes on
 
 

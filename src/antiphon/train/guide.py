@@ -3,6 +3,9 @@
     spoken    while a code is predicted, one head looks at the text token of the word that is being said
     copied    while a word is written or read out, another looks at where that word was asked or heard
 
+Where a word lies in real sound nobody has written down: such a look is an `Echo`, and the rows that spell the word are
+found while training (`antiphon.train.align`).
+
 The target is a set of positions; the loss is -log of the attention that falls into the set. At run time nothing of it
 remains: heads are heads.
 """
@@ -11,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +22,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from antiphon.model.lm import DecoderAttention
+from antiphon.nn.attention import causal_mask, document_mask
 from antiphon.nn.rope import rotate, rotation
 from antiphon.rates import CODE_HZ
 from antiphon.text.layout import TokenLayout
@@ -26,8 +30,24 @@ from antiphon.text.tokenizer import Tokenizer
 from antiphon.train.records import Word
 
 Look: TypeAlias = tuple[int, tuple[int, ...]]  # from the position that predicts, to where it should look
-Source: TypeAlias = tuple[int, tuple[int, ...]]  # a token that was asked or heard, and where it stands
 FAR = -1e9
+
+
+class Spelt(NamedTuple):
+    """A token that is said in a sound: which of an example's sounds, which of its tokens."""
+
+    sound: int
+    token: int
+
+
+class Echo(NamedTuple):
+    """A look at what was said in real sound: from where, and the token that is repeated."""
+
+    position: int
+    spelt: Spelt
+
+
+Source: TypeAlias = tuple[int, tuple[int, ...] | Spelt]  # a token that was asked or heard, and where it stands
 
 
 def sources(tokens: Sequence[int], start: int) -> list[Source]:
@@ -35,15 +55,19 @@ def sources(tokens: Sequence[int], start: int) -> list[Source]:
     return [(token, (start + n,)) for n, token in enumerate(tokens)]
 
 
-def copied(source: Sequence[Source], tokens: Sequence[int], first: int, stride: int) -> list[Look]:
+def copied(
+    source: Sequence[Source], tokens: Sequence[int], first: int, stride: int
+) -> tuple[list[Look], list[Echo]]:
     """Looks of a reply that repeats the end of what was asked; token j is predicted at `first` + j * `stride`.
 
     The first token may differ (a word in mid-sentence has its space before it). A reply of other words has no looks.
     """
     asked = source[len(source) - len(tokens) :] if 0 < len(tokens) <= len(source) else ()
     if len(tokens) < 2 or any(a != t for (a, _), t in list(zip(asked, tokens, strict=False))[1:]) or not asked:
-        return []
-    return [(first + j * stride, at) for j, (_, at) in enumerate(asked) if at]
+        return [], []
+    found = [(first + j * stride, at) for j, (_, at) in enumerate(asked)]
+    looks = [(position, at) for position, at in found if at and not isinstance(at, Spelt)]
+    return looks, [Echo(position, at) for position, at in found if isinstance(at, Spelt)]
 
 
 def spoken(
@@ -81,18 +105,27 @@ def word_spans(tokenizer: Tokenizer, ids: Sequence[int], words: Sequence[Word]) 
 
 
 def head_attention(
-    layer: DecoderAttention, x: Float[Tensor, "b t d"], head: int, theta: float
+    layer: DecoderAttention,
+    x: Float[Tensor, "b t d"],
+    head: int,
+    theta: float,
+    document: Int[Tensor, "b t"] | None = None,
 ) -> Float[Tensor, "b t t"]:
-    """Log attention of one query head of a layer over a whole causal sequence, as the layer itself computes it."""
+    """Log attention of one query head of a layer over a whole causal sequence, as the layer itself computes it.
+
+    `document` is for packed rows, as in `Decoder.forward`.
+    """
     dim, t = layer.head_dim, x.shape[1]
     shared = head * layer.k_proj.out_features // layer.q_proj.out_features
     query, key = slice(head * dim, (head + 1) * dim), slice(shared * dim, (shared + 1) * dim)
     q = F.linear(x, layer.q_proj.weight[query], layer.q_proj.bias[query])[:, None]  # b t d -> b 1 t d/h
     k = F.linear(x, layer.k_proj.weight[key], layer.k_proj.bias[key])[:, None]
-    turn = rotation(torch.arange(t, device=x.device), dim, theta, q.dtype)
+    positions, allowed = torch.arange(t, device=x.device), causal_mask(t, t, x.device)[None, None]
+    if document is not None:
+        positions, allowed = document_mask(document)
+    turn = rotation(positions, dim, theta, q.dtype)
     scores = (rotate(q, *turn) * dim**-0.5) @ rotate(k, *turn).mT
-    later = torch.ones(t, t, dtype=torch.bool, device=x.device).triu(1)
-    log: Tensor = scores[:, 0].float().masked_fill(later, FAR).log_softmax(-1)
+    log: Tensor = scores.float().masked_fill(~allowed, FAR)[:, 0].log_softmax(-1)
     return log
 
 
@@ -106,6 +139,11 @@ class Targets:
 
     def __len__(self) -> int:
         return len(self.example)
+
+    def with_more(self, other: "Targets") -> "Targets":
+        """Both, of rows of one length."""
+        pairs = ((self.example, other.example), (self.position, other.position), (self.where, other.where))
+        return Targets(*(torch.cat([a, b.to(a.device)]) for a, b in pairs))
 
     def to(self, device: torch.device) -> "Targets":
         """The same on another device."""

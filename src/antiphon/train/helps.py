@@ -9,8 +9,11 @@ class Helps:
 
     guide: float = 0.0  # one head looks at the word that is being spoken
     copy: float = 0.0  # one head looks at the word that is read or repeated
+    echo: bool = False  # in real sound too, at the rows that spell it; for ears that can spell already
     reading: float = 0.0  # rows of sound spell what is said, by CTC against the token embeddings
     row_norm: float = 0.0  # rows of sound are as long as embeddings
+    phones: float = 0.0  # the encoder's steps say phones, by CTC, in the pass that makes the rows; needs a lexicon
+    aligned: float = 0.0  # and step by step, where the times of the phones are known
     decoder: bool = True  # False: only the ears learn, by `reading`, and the language model does not run
     layer: int = 2  # where the guided heads are
     guide_head: int = 0  # two guided heads should have keys of their own

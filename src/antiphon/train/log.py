@@ -69,10 +69,11 @@ class Log:
         with room_for(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for s in samples:
+                name = s.name.replace("/", "-")
                 told = {"expected": s.expected, "text": s.text, "error_rate": s.error_rate}
-                (folder / f"{s.name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=2), encoding="utf-8")
+                (folder / f"{name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=2), encoding="utf-8")
                 if s.audio is not None:
-                    s.audio.write(folder / f"{s.name}.wav")
+                    s.audio.write(folder / f"{name}.wav")
         rates = [s.error_rate for s in samples if s.error_rate is not None]
         mean = {"error_rate": sum(rates) / len(rates)} if rates else {}
         self.write(step, {"samples": {"written": len(samples), **mean}})

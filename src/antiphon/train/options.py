@@ -79,13 +79,18 @@ class SpeechOptions:
     prepare: str = ""  # module:function(folder, small) that makes what is missing there
     small: bool = False  # a smoke run: `prepare` makes very little
     sounds: str = "corpus"  # the shards that records refer to
-    codes: str = "codes"  # the speech codes that records refer to
+    codes: str = "codes"  # the speech codes that records refer to, where they are already written; else
+    coder: str = ""  # the run or model whose speech tokenizer writes them when they are first asked for
+    judge: str = ""  # the run whose reader judges the codes of replies aloud; "": the coder, if it is a run
+    voice: str = ""  # the model or export in whose voice samples are written; "": samples are text alone
+    lexicon: str = "lexicon.json"  # how words are said, where phones are learned
     parts: tuple[Part, ...]
     by_tokens: bool = True  # amounts of the parts are tokens; False: numbers of examples
     rates: Rates
     weights: Weights = field(default_factory=Weights)
     helps: Helps = field(default_factory=Helps)
     batch: int = 1600  # positions of a step
+    pack: int = 0  # positions of a row that is filled with several examples; 0: a row for each
     piece_s: tuple[float, float] = (float(PIECE_S), float(PIECE_S))  # sounds are cut at a random length within
     learns: str = ""  # "last": the last reply of a conversation only; "": as each task says
     dev: str = ""  # held-out records; without them nothing is decoded, and nobody sees whether it listens
@@ -94,7 +99,8 @@ class SpeechOptions:
 
     def smoke(self) -> "SpeechOptions":
         """The same with a handful of everything."""
-        return replace(self, data="", small=True, batch=min(self.batch, 800), dev_count=4)
+        batch = min(self.batch, 800)
+        return replace(self, data="", small=True, batch=batch, pack=min(self.pack, batch), dev_count=4)
 
     def sizes(self) -> ModelConfig:
         """The sizes of the model, with the vocabulary that belongs to the tokenizer. Raises ConfigError."""
@@ -108,12 +114,16 @@ class SpeechOptions:
 
 
 def sizes_of(model: str) -> ModelConfig:
-    """The sizes of a preset, or of a folder in our layout."""
+    """The sizes of a preset, or of a folder in either layout."""
+    if (Path(model) / "config.json").is_file():
+        from antiphon.weights.folder import open_folder
+
+        return open_folder(Path(model)).config
     places = (PRESETS / f"{model}.json", PRESETS / model / f"{model}.json", *sorted(Path(model).glob("*.json")))
     for place in places:
         if place.is_file() and "lm" in (held := read_json(place)):
             return from_dict(ModelConfig, held)
-    raise ConfigError(f"there are no sizes of {model!r}; name a preset, or a folder that holds its JSON.")
+    raise ConfigError(f"there are no sizes of {model!r}; name a preset, or the folder of a model.")
 
 
 def lm_sizes(model: str) -> SpeechLMConfig:

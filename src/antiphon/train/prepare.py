@@ -1,6 +1,8 @@
 """The data of a recipe: a folder beside its runs, made by the recipe's own function when a stage first asks for it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch.distributed as dist
 
@@ -8,6 +10,7 @@ from antiphon.train.run import find
 from antiphon.train.stage import Place
 
 FOLDER = "data"
+O = TypeVar("O")  # noqa: E741
 
 
 def data_folder(place: Place, folder: str, prepare: str, small: bool) -> Path:
@@ -21,3 +24,17 @@ def data_folder(place: Place, folder: str, prepare: str, small: bool) -> Path:
     if place.num_ranks > 1:
         dist.barrier()
     return root
+
+
+def with_shards(options: O, place: Place) -> O:
+    """Options whose `data` and `held_out` are folders: each was a name in the recipe's data folder, or a path."""
+    given: Any = options
+    root = data_folder(place, "", given.prepare, given.small)
+    names = {field: getattr(given, field) for field in ("data", "held_out")}
+    found = {field: tuple(str(_there(root, name)) for name in some) for field, some in names.items()}
+    return replace(given, **found)  # type: ignore[no-any-return]
+
+
+def _there(root: Path, name: str) -> Path:
+    inside = root / name
+    return inside if inside.exists() else Path(name)

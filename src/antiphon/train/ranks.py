@@ -4,7 +4,7 @@ Every decision that a rank could take alone (to skip, to stop, to save) is taken
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +58,17 @@ class Ranks:
         dist.all_gather_object(found, trouble)
         if first := trouble or next((t for t in found if t), None):
             raise first
+
+
+    def first_does(self, what: Callable[[], object]) -> None:
+        """Something that one rank does for all; what it raises, all raise."""
+        trouble: AntiphonError | None = None
+        if self.is_first:
+            try:
+                what()
+            except AntiphonError as error:
+                trouble = error
+        self.agree(trouble)
 
 
 @contextmanager

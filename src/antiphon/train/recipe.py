@@ -4,28 +4,53 @@
     recipes/tiny.py          its function `recipe`
     recipes/tiny.py:sums     its function `sums`
 
-A run that begins from another (`init_from`) names it; its folder stands beside. Loads no torch until there is work.
+A run that begins from another (`init_from`) names it; its folder stands beside. An `Export` among the runs makes a
+model of what was trained. A parameter of the function is set as a field of a run is: `--set begin=nano` calls
+`recipe(begin="nano")`. Loads no torch until there is work.
 """
 
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias, get_type_hints
 
 from antiphon.errors import ConfigError
-from antiphon.train.run import Run, nearest, override
+from antiphon.train.export import Export, export
+from antiphon.train.options import PRESETS
+from antiphon.train.run import Run, convert, nearest, override, read_setting
 
 FUNCTION, FILE = "recipe", "recipe.py"
+Step: TypeAlias = Run | Export
 
 
-def load_recipe(path: str) -> list[Run]:
-    """The runs of a recipe, in order. Raises ConfigError if there is none, or it does not hold together."""
+def load_recipe(path: str, settings: Sequence[str] = (), *, smoke: bool = False) -> list[Step]:
+    """The runs and exports of a recipe, in order, with other values; `smoke` makes them short first.
+
+    A setting is a parameter of the recipe's function, or `a.b=1` in every run, or `name:a.b=1` in one run or export.
+    Raises ConfigError if there is no recipe, or it does not hold together.
+    """
+    make, given, rest = _function(path), dict[str, Any](), list[str]()
+    hints = get_type_hints(make)
+    for setting in settings:
+        name, value = read_setting(setting)
+        if name in inspect.signature(make).parameters:
+            given[name] = convert(value, hints.get(name, Any), f"{name} of {path}")
+        else:
+            rest.append(setting)
+    made: Any = make(**given)
+    steps = _checked([made] if isinstance(made, Step) else list(made), path)
+    return with_settings([step.smoke() for step in steps] if smoke else steps, rest)
+
+
+def _function(path: str) -> Callable[..., Any]:
+    """What a recipe's path names."""
     where, _, function = path.partition(":")
     function = function or FUNCTION
     file = Path(where) / FILE if Path(where).is_dir() else Path(where)
@@ -33,34 +58,36 @@ def load_recipe(path: str) -> list[Run]:
         near = nearest(file.name, [p.name for p in file.parent.glob("*") if p.suffix in ("", ".py")])
         raise ConfigError(f"found no recipe at {file}{near}; give a folder that has a {FILE}, or a file.")
     module = _import(file.resolve())
-    made = getattr(module, function, None)
-    if not callable(made):
+    made: Callable[..., Any] | None = getattr(module, function, None)
+    if made is None or not callable(made):
         hint = nearest(function, [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")])
         raise ConfigError(f"{file} has no function {function!r}{hint}; give the name of one that returns a Run.")
-    given: Any = made()
-    return _checked([given] if isinstance(given, Run) else list(given), path)
+    return made
 
 
-def with_settings(runs: Sequence[Run], settings: Sequence[str]) -> list[Run]:
-    """The runs with other values: `a.b=1` in every run, `name:a.b=1` in one. Raises ConfigError."""
-    changed = list(runs)
-    names = [run.name for run in runs]
+def with_settings(steps: Sequence[Step], settings: Sequence[str]) -> list[Step]:
+    """The steps with other values: `a.b=1` in every run, `name:a.b=1` in one run or export. Raises ConfigError."""
+    changed = list(steps)
+    names = [step.name for step in steps]
     for setting in settings:
         path, equals, value = setting.partition("=")
         name, colon, inside = path.rpartition(":")
         if colon and name not in names:
             raise ConfigError(f"--set {setting}: the recipe has no run {name!r}{nearest(name, names)}.")
-        changed = [override(r, [f"{inside}{equals}{value}"]) if name in ("", r.name) else r for r in changed]
+        changed = [
+            override(s, [f"{inside}{equals}{value}"]) if s.name == name or (not name and isinstance(s, Run)) else s
+            for s in changed
+        ]
     return changed
 
 
-def chosen(runs: Sequence[Run], only: Sequence[str]) -> list[Run]:
-    """The runs of these names, in the recipe's order; all if none is named. Raises ConfigError."""
-    names = [run.name for run in runs]
+def chosen(steps: Sequence[Step], only: Sequence[str]) -> list[Step]:
+    """The runs and exports of these names, in the recipe's order; all if none is named. Raises ConfigError."""
+    names = [step.name for step in steps]
     for name in only:
         if name not in names:
             raise ConfigError(f"the recipe has no run {name!r}{nearest(name, names)}; it has {', '.join(names)}.")
-    return [run for run in runs if not only or run.name in only]
+    return [step for step in steps if not only or step.name in only]
 
 
 def train_recipe(
@@ -72,15 +99,13 @@ def train_recipe(
     folder: Path | None = None,
     device: str = "cpu",
     threads: int = 1,
-) -> list[Run]:
+) -> list[Step]:
     """Train a recipe's runs, each in its folder below `folder` (runs/RECIPE by default); finished ones are passed over.
 
     `smoke` takes a few steps of every run and leaves nothing behind, unless a folder is named. Raises what
     `load_recipe` and `loop.train` raise.
     """
-    runs = load_recipe(path)
-    runs = [run.smoke() for run in runs] if smoke else runs
-    runs = chosen(with_settings(runs, settings), only)
+    steps = chosen(load_recipe(path, settings, smoke=smoke), only)
 
     import torch
 
@@ -93,10 +118,14 @@ def train_recipe(
         if smoke and folder is None:
             made = stack.enter_context(TemporaryDirectory(prefix="antiphon-smoke-")) if ranks.is_first else ""
             folder = Path(ranks.from_first(made))
-        for run in runs:
-            train(run, (folder or Path("runs") / _name(path)) / run.name, ranks)
+        home = folder or Path("runs") / _name(path)
+        for step in steps:
+            if isinstance(step, Run):
+                train(step, home / step.name, ranks)
+            else:
+                ranks.first_does(lambda step=step: export(step, home))  # type: ignore[misc]
         ranks.agree(None)  # none leaves while another still works
-    return runs
+    return steps
 
 
 def _name(path: str) -> str:
@@ -120,23 +149,27 @@ def _import(file: Path) -> ModuleType:
     return found
 
 
-def _checked(runs: list[Any], path: str) -> list[Run]:
-    """Each run is one, has a name of its own, and begins from one that comes before it or from a path."""
+def _checked(steps: list[Any], path: str) -> list[Step]:
+    """Each is a run or an export, has a name of its own, and is made of what comes before it, of paths or models."""
     names: list[str] = []
-    for run in runs:
-        if not isinstance(run, Run):
-            raise ConfigError(f"recipe {path} returned a value of type {type(run).__name__}; Runs were expected.")
-        if run.name in names:
-            raise ConfigError(f"recipe {path} has two runs called {run.name!r}; give each a name of its own.")
-        begins = run.init_from
-        if begins and begins not in names and not Path(begins).exists():
-            hint = nearest(begins, names)
-            raise ConfigError(
-                f"run {run.name!r} begins from {begins!r}, which is no earlier run{hint} and no path; name one."
-            )
-        if run.options is not None and not dataclasses.is_dataclass(run.options):
-            raise ConfigError(f"the options of run {run.name!r} are no dataclass; make them a frozen one.")
-        names.append(run.name)
-    if not runs:
+    for step in steps:
+        if not isinstance(step, Step):
+            raise ConfigError(f"recipe {path} returned a value of type {type(step).__name__}; Runs were expected.")
+        if step.name in names:
+            raise ConfigError(f"recipe {path} has two runs called {step.name!r}; give each a name of its own.")
+        what = f"run {step.name!r} begins from" if isinstance(step, Run) else f"export {step.name!r} is made of"
+        for needed in (step.init_from,) if isinstance(step, Run) else step.needs:
+            if needed and needed not in names and not Path(needed).exists() and not _is_model(needed):
+                hint = nearest(needed, names)
+                raise ConfigError(f"{what} {needed!r}, which is no earlier run{hint}, no path and no model; name one.")
+        if isinstance(step, Run) and step.options is not None and not dataclasses.is_dataclass(step.options):
+            raise ConfigError(f"the options of run {step.name!r} are no dataclass; make them a frozen one.")
+        names.append(step.name)
+    if not steps:
         raise ConfigError(f"recipe {path} has no runs; return at least one.")
-    return runs
+    return steps
+
+
+def _is_model(name: str) -> bool:
+    """Whether this may be a preset or a hub id; which it is tells itself when it is opened."""
+    return (PRESETS / name).is_dir() or (PRESETS / f"{name}.json").is_file() or "/" in name

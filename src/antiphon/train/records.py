@@ -7,8 +7,9 @@
 
 Content is text, or a list of texts and objects: `audio` (heard: set/shard:row, `span` of its samples, `said` if known,
 `rows` if counted, `phones` if timed), `speech` (spoken: its text, `codes` as a list or as set/shard:row, `words` with
-start and end in seconds), `think` and `call` (with `arguments` as JSON text). A message may say `"learn": true` or
-false; without it the task decides (`antiphon.train.tasks`). `slots` are the words of the reply that only hearing tells.
+start and end in seconds, `given` and `mute`: see `Spoken`), `given` (words of a reply that are only read), `think` and
+`call` (with `arguments` as JSON text). A message may say `"learn": true` or false; without it the task decides
+(`antiphon.train.tasks`). `slots` are the words of the reply that only hearing tells.
 A record without `audio` but with `said` is heard as pseudo-sound (`antiphon.train.pseudo`).
 Whatever is wrong with a line is one sentence that begins with file:line.
 """
@@ -38,11 +39,24 @@ class Heard:
 
 @dataclass(frozen=True, kw_only=True)
 class Spoken:
-    """Speech of the model: its text, its codes at 25 Hz (or where they lie), and when each word is said."""
+    """Speech of the model: its text, its codes at 25 Hz (or where they lie), and when each word is said.
+
+    A voice has said only so much, and a model can learn to say more: in `mute` speech the codes are those of something
+    else, and only the words between them are learned. `given` is how the text begins: read, and not learned.
+    """
 
     text: str
     codes: tuple[int, ...] | str
     words: tuple[Word, ...] = ()
+    given: str = ""
+    mute: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """Words of a reply that are read and not learned, so that all learning goes to what follows them."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class Thought:
     text: str
 
 
-Item: TypeAlias = str | Heard | Spoken | Thought | ToolCall
+Item: TypeAlias = str | Given | Heard | Spoken | Thought | ToolCall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +189,11 @@ def _item(held: Any) -> Item:
         return ToolCall(held["call"], held["arguments"])
     if "speech" in held:
         codes = held["codes"] if isinstance(held["codes"], str) else tuple(int(c) for c in held["codes"])
-        return Spoken(text=held["speech"], codes=codes, words=_words(held.get("words", ())))
+        _refuse(held, {"speech", "codes", "words", "given", "mute"})
+        given, mute = str(held.get("given", "")), bool(held.get("mute", False))
+        return Spoken(text=held["speech"], codes=codes, words=_words(held.get("words", ())), given=given, mute=mute)
+    if "given" in held:
+        return Given(held["given"])
     _refuse(held, {"audio", "said", "span", "rows", "phones"})
     span = None if held.get("span") is None else (int(held["span"][0]), int(held["span"][1]))
     audio, said, phones = held.get("audio", ""), held.get("said", ""), _words(held.get("phones", ()))
@@ -219,6 +237,9 @@ def _item_json(item: Item) -> str | dict[str, Any]:
         return {"call": item.name, "arguments": item.arguments}
     if isinstance(item, Spoken):
         codes = item.codes if isinstance(item.codes, str) else list(item.codes)
-        return {"speech": item.text, "codes": codes, **({"words": [list(w) for w in item.words]} if item.words else {})}
+        rest = {"words": [list(w) for w in item.words], "given": item.given, "mute": item.mute}
+        return {"speech": item.text, "codes": codes, **{name: value for name, value in rest.items() if value}}
+    if isinstance(item, Given):
+        return {"given": item.text}
     found = {"audio": item.audio, "said": item.said, "span": item.span, "rows": item.rows, "phones": item.phones}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v not in (None, "", ())}

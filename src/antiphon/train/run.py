@@ -167,18 +167,26 @@ def convert(value: Any, hint: Any, where: str) -> Any:
     raise ConfigError(f"{where} is {value!r}; a value of type {name or hint} was expected.")
 
 
-def override(run: Run, settings: Iterable[str]) -> Run:
-    """A run with other values: `a.b=1`, read as JSON where it is JSON, else as a word. Raises ConfigError."""
+def override(run: T, settings: Iterable[str]) -> T:
+    """A run or an export with other values: `a.b=1`, read as JSON where it is JSON, else as a word.
+
+    Raises ConfigError.
+    """
     for setting in settings:
-        path, equals, text = setting.partition("=")
-        if not equals or not path:
-            raise ConfigError(f"--set {setting} has no value; write it as name=value, as in --set steps=100.")
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = text
+        path, value = read_setting(setting)
         run = _with(run, path.split("."), value, "run")
     return run
+
+
+def read_setting(setting: str) -> tuple[str, Any]:
+    """Path and value of `a.b=1`. Raises ConfigError if there is none."""
+    path, equals, text = setting.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"--set {setting} has no value; write it as name=value, as in --set steps=100.")
+    try:
+        return path, json.loads(text)
+    except json.JSONDecodeError:
+        return path, text
 
 
 def _with(held: T, path: list[str], value: Any, where: str) -> T:

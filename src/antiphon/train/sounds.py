@@ -3,6 +3,8 @@
     SOUNDS/heard/00003.jsonl, .npy     the shards of `antiphon.data.store`
     CODES/target/00000.npz             `codes`, all rows end to end, and `at`, where each begins
 
+With a `coder` (the codes that a speech tokenizer gives a clip, `features.codes_by`) codes are written when first asked
+for, a shard at a time, under that tokenizer's fingerprint: those of another are never read by mistake.
 Shards are opened when first asked for and stay mapped, so a row costs its own bytes and nothing else.
 """
 
@@ -19,6 +21,7 @@ from antiphon.audio.resample import resample
 from antiphon.data.store import cut, read_index
 from antiphon.errors import InputError
 from antiphon.rates import HEARD_HZ
+from antiphon.train.features import Clip, Corpus, Feature
 from antiphon.train.records import Heard
 
 OPEN_SHARDS = 256
@@ -36,8 +39,9 @@ def parse_reference(reference: str) -> tuple[str, int, int]:
 class Sounds:
     """Random access to what records refer to. Reading changes nothing, so every process may open the same folders."""
 
-    def __init__(self, folder: Path, codes: Path | None = None) -> None:
-        self.folder, self._codes = folder, codes
+    def __init__(self, folder: Path, codes: Path | None = None, coder: Feature | None = None) -> None:
+        self.folder, self._codes, self._coder = folder, codes, coder
+        self._corpus = lru_cache(OPEN_SHARDS)(lambda name: Corpus([folder / name]))
         self._index = lru_cache(OPEN_SHARDS)(lambda name, shard: read_index(folder / name, shard))
         self._sound = lru_cache(OPEN_SHARDS)(self._open)
         self._shard_codes = lru_cache(OPEN_SHARDS)(self._open_codes)
@@ -67,6 +71,9 @@ class Sounds:
     def codes(self, reference: str) -> tuple[int, ...]:
         """The speech codes of a row."""
         name, shard, row = parse_reference(reference)
+        if self._coder is not None:
+            clip = Clip(self.folder / name, shard, row, self.row(reference))
+            return tuple(self._corpus(name).feature(clip, self._coder)[:, 0].tolist())
         codes, at = self._shard_codes(name, shard)
         if row + 1 >= len(at):
             raise InputError(f"the codes {reference} are missing: the shard has {len(at) - 1} rows; make them again.")

@@ -8,32 +8,40 @@ held-out records with their own sound and with that of others (`antiphon.train.w
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from antiphon.errors import ConfigError
-from antiphon.metrics.wer import wer
 from antiphon.rates import PIECE_S
 from antiphon.text.tokenizer import Tokenizer
 from antiphon.text.variants import variant
-from antiphon.train import decode, watch
+from antiphon.train import watch
+from antiphon.train.codec import tokenizer
+from antiphon.train.codec.judge import judge_of
 from antiphon.train.collate import Collator
-from antiphon.train.examples import Builder, Example
+from antiphon.train.examine import Examiner, rows_of_silence
+from antiphon.train.examples import Builder, Example, packed
+from antiphon.train.features import Feature, codes_by
 from antiphon.train.learner import Batch, Learner
+from antiphon.train.lexicon import Lexicon
 from antiphon.train.mixture import Mixture
 from antiphon.train.options import PRESETS, Rates, SpeechOptions
+from antiphon.train.pack import first_fit
 from antiphon.train.prepare import data_folder
 from antiphon.train.records import Record, RecordFile
 from antiphon.train.run import Run
 from antiphon.train.sounds import Sounds
 from antiphon.train.stage import Group, Losses, Place, Sample, Stage, Turn
 from antiphon.train.tasks import MODALITIES, task
+from antiphon.weights.find import find
 
-DEV_BATCH = 16
+NUM_SILENT = 32  # examples in which a model's silence is looked for
 PREFIXES = {
-    "encoder": ("lm.encoder.",),
+    "encoder": ("lm.encoder.", "phone."),
     "adaptor": ("lm.adapter.",),
     "llm": ("lm.model.layers.", "lm.model.norm."),
     "embed": ("lm.model.embed_tokens.", "blank"),
@@ -76,9 +84,9 @@ class SpeechStage(Stage):
             )
         self.data = data_folder(place, options.data, options.prepare, options.small)
         config = options.sizes()
-        self.tokenizer = Tokenizer.load(options.tokenizer or PRESETS / options.model)
+        self.tokenizer = Tokenizer.load(options.tokenizer or _folder_of(options.model))
         self.layout = self.tokenizer.layout(config.lm.decoder.vocab_size)
-        sounds = Sounds(self.data / options.sounds, self.data / options.codes)
+        sounds = Sounds(self.data / options.sounds, self.data / options.codes, self._coder())
         longest = config.lm.decoder.max_positions
         word_ids = sorted(set(range(self.layout.pad)) - set(range(256)))  # what may be misread: tokens of several bytes
         self.builder, self.plain = (
@@ -94,7 +102,9 @@ class SpeechStage(Stage):
             for piece_s in (options.piece_s, (float(PIECE_S), float(PIECE_S)))
         )
         torch.manual_seed(run.seed)
-        self.model: Learner = Learner(config.lm, self.layout.pad, options.helps).to(place.device)
+        lexicon = Lexicon.load(self.data / options.lexicon) if options.helps.phones or options.helps.aligned else None
+        phones = len(lexicon.phones) if lexicon else 0
+        self.model: Learner = Learner(config.lm, self.layout.pad, options.helps, phones).to(place.device)
         self._begin_ears()
         freeze(self.model, options.rates)
         self.hears = any(task(part.task).hears for part in options.parts)
@@ -103,7 +113,11 @@ class SpeechStage(Stage):
             config.lm.decoder.width,
             options.helps,
             sounds.wave,
+            lexicon,
         )
+        judge = judge_of(options.judge or options.coder, place.runs)
+        spoken = replace(options, voice=place.find(options.voice)) if options.voice else options
+        self.examiner = Examiner(self.model, self.plain, self.collator, spoken, place.device, judge)
         self.mixture = Mixture(
             options.parts,
             [RecordFile(self.data / part.records) for part in options.parts],
@@ -121,7 +135,12 @@ class SpeechStage(Stage):
         return [Turn(name="speech", groups=groups(self.model, self.options.rates))]
 
     def items(self, step: int) -> Sequence[Example]:
-        return self.mixture.items(step)
+        items = self.mixture.items(step)
+        if not self.options.pack:
+            return items
+        long = [item for item in items if len(item.ids) > self.options.pack]  # dropped and counted by the loop
+        short = [replace(item, row=0) for item in items if len(item.ids) <= self.options.pack]
+        return [*(packed(row) for row in first_fit(short, self.options.pack)), *long]
 
     def batch(self, items: Sequence[Any]) -> Batch:
         return self.collator.batch(items).to(self.place.device)
@@ -137,16 +156,51 @@ class SpeechStage(Stage):
         return list(self.model.lm.model.layers) if self.options.helps.decoder else []
 
     def start_from(self, tensors: Mapping[str, Tensor]) -> None:
-        """From an earlier run, or from the files of a model: fewer embeddings than ours are the first of ours."""
-        if not any(name.startswith("lm.") for name in tensors):
+        """From an earlier run, or from the files of a model: fewer embeddings than ours are the first of ours.
+
+        A model does not know the vector of nothing said, which only training has: its own ears tell what it is.
+        """
+        is_model = not any(name.startswith("lm.") for name in tensors)
+        if is_model:
             tensors = {f"lm.{name}": tensor for name, tensor in tensors.items()} | {"blank": self.model.blank.data}
-        super().start_from(grown(tensors, self.model.state_dict()))
+        own = self.model.state_dict()
+        phones = {n: t for n, t in own.items() if n.startswith("phone.")}  # thrown away behind each run that has them
+        rest = {n: t for n, t in tensors.items() if not n.startswith("phone.")}
+        same = all(n in tensors and tensors[n].shape == t.shape for n, t in phones.items())
+        super().start_from(grown(rest, own) | {n: tensors[n] if same else t for n, t in phones.items()})
+        if is_model:
+            self._hear_silence()
         self._begin_ears()
+
+    @torch.no_grad()
+    def _hear_silence(self) -> None:
+        records = [r for held in self.mixture.records for r in (held[n] for n in range(min(len(held), NUM_SILENT)))]
+        spoken = [r for r in records if any(heard.audio for heard in r.heard)][:NUM_SILENT]
+        examples = [self.plain.build(record, "silence") for record in spoken]
+        if examples:
+            self.model.eval()
+            silent = rows_of_silence(self.model, self.collator, examples, self.place.device)
+            if len(silent):
+                self.model.blank.data.copy_(silent.mean(0))
+
+    def _coder(self) -> Feature | None:
+        """What writes the codes of replies. Raises ConfigError if its codes are not this model's."""
+        if not self.options.coder:
+            return None
+        tokens = tokenizer.trained(self.place.find(self.options.coder))
+        if tokens.config.num_codes != self.layout.num_codes:
+            raise ConfigError(
+                f"the coder {self.options.coder} has {tokens.config.num_codes} codes and the vocabulary of"
+                f" {self.options.model} {self.layout.num_codes}; name the tokenizer whose codes this model speaks."
+            )
+        return codes_by(tokens)
 
     def _begin_ears(self) -> None:
         if self.options.ears:
             held = self.place.weights(self.options.ears)
             self.model.lm.encoder.load_state_dict({k[8:]: v for k, v in held.items() if k.startswith("encoder.")})
+            if self.model.phone is not None and held["phone.weight"].shape == self.model.phone.weight.shape:
+                self.model.phone.load_state_dict({k[6:]: v for k, v in held.items() if k.startswith("phone.")})
 
     # --- data --------------------------------------------------------------------------------------------------------
 
@@ -167,74 +221,23 @@ class SpeechStage(Stage):
     def evaluate(self, step: int) -> dict[str, float]:
         dev = self._dev()
         if not dev or not self.options.helps.decoder:
-            return self._spelled(dev)
-        replies, figures = self._replies(dev), dict[str, float]()
-        for name in dict.fromkeys(record.task for record in dev):
-            pairs = [(watch.reply_of(r), t) for r, t in zip(dev, replies, strict=True) if r.task == name]
-            figures[f"{name}_wer"] = wer([a for a, _ in pairs], [b for _, b in pairs]).rate
-        heard = [record for record in dev if record.heard]
-        return figures | (self._hearing(heard, step) if heard else {})
+            return self.examiner.spelled(dev)
+        figures, heard = self.examiner.figures(dev), [record for record in dev if record.heard]
+        return figures | (self._watched(heard, step) if heard else {})
 
-    def _hearing(self, dev: Sequence[Record], step: int) -> dict[str, float]:
-        """The four figures of `watch`, and a flag with a sentence when they say that it guesses."""
-        pairs = watch.swapped(dev)
-        if not pairs:
+    def _watched(self, heard: Sequence[Record], step: int) -> dict[str, float]:
+        """Does it listen? A flag, and a sentence when it guesses."""
+        found = self.examiner.hearing(heard)
+        if found is None:
             return {}
-        own, other = [a for a, _ in pairs], [b for _, b in pairs]
-        slots = [watch.slots_of(record) for record in own]
-        found = watch.Hearing(
-            loss=self._reply_loss(own),
-            swapped=self._reply_loss(other),
-            slots=watch.share_found(slots, self._replies(own)),
-            guessed=watch.share_found(slots, self._replies(other)),
-        )
         sentence = watch.verdict(found, self.layout.vocab_size)
         if sentence and self.place.rank == 0:
             print(f"antiphon: run {self.run.name}, step {step}: {sentence}", file=sys.stderr, flush=True)
         return found.figures() | {"guessing": float(bool(sentence))}
 
-    def _examples(self, records: Sequence[Record]) -> list[list[Example]]:
-        """Held-out examples in batches; only the last reply is learned, and nothing varies."""
-        real = {part.task for part in self.options.parts if part.pseudo < 0.5}
-        made = [self.plain.build(r, f"dev {r.id}", pseudo=r.task not in real, learns="last") for r in records]
-        return [made[n : n + DEV_BATCH] for n in range(0, len(made), DEV_BATCH)]
-
-    def _reply_loss(self, records: Sequence[Record]) -> float:
-        """Nats per token of text in the replies."""
-        total, count = 0.0, 0.0
-        for examples in self._examples(records):
-            batch = self.collator.batch(examples, vary=False).to(self.place.device)
-            total += float(self.model(batch).get("text", torch.zeros(())))
-            count += self.model.counts(batch)["text"]
-        return total / max(count, 1.0)
-
-    def _replies(self, records: Sequence[Record]) -> list[str]:
-        """What the model says to each record, as words."""
-        said = []
-        for examples in self._examples(records):
-            batch = self.collator.batch(examples, vary=False).to(self.place.device)
-            prompts = decode.prompts(self.model, examples, batch)
-            limit = max(e.size - len(p) for e, p in zip(examples, prompts, strict=True)) * 5 // 4 + 8
-            made = decode.greedy(self.model.lm, prompts, self.layout.eot, limit)
-            aloud = [self.layout.starts_speaking(e.ids[: len(p)]) for e, p in zip(examples, prompts, strict=True)]
-            said += [decode.words(m, self.tokenizer, self.layout, a) for m, a in zip(made, aloud, strict=True)]
-        return said
-
-    def _spelled(self, dev: Sequence[Record]) -> dict[str, float]:
-        """What the rows of sound spell, where only the ears learn: word error rate by greedy CTC."""
-        batches = [self.collator.batch(e, vary=False).to(self.place.device) for e in self._examples(dev)]
-        pairs = [pair for batch in batches for pair in self.model.spell(batch)]
-        texts = [(self.tokenizer.decode(a), self.tokenizer.decode(b)) for a, b in pairs]
-        return {"reading_wer": wer([a for a, _ in texts], [b for _, b in texts]).rate} if texts else {}
-
     @torch.no_grad()
     def sample(self, step: int) -> Sequence[Sample]:
-        dev = self._dev()[:4] if self.options.helps.decoder else []
-        expected = [watch.reply_of(record) for record in dev]
-        return [
-            Sample(name=f"{n}-{r.task}", expected=e, text=t, error_rate=wer([e], [t]).rate if e else None)
-            for n, (r, e, t) in enumerate(zip(dev, expected, self._replies(dev) if dev else (), strict=True))
-        ]
+        return self.examiner.samples(self._dev()) if self.options.helps.decoder else []
 
 
 def speech(run: Run, place: Place) -> SpeechStage:
@@ -252,7 +255,14 @@ def grown(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str,
     return found
 
 
+def _folder_of(model: str) -> Path:
+    """Where a model's tokenizer lies: of a preset in the package, of a folder, or of what the hub holds."""
+    shipped = PRESETS / model
+    return shipped if shipped.is_dir() else find(model).folder
+
+
 def _weights(options: SpeechOptions) -> dict[str, float]:
     helps = options.helps
     found = {name: getattr(options.weights, name) for name in MODALITIES}
-    return found | {name: getattr(helps, name) for name in ("guide", "copy", "reading", "row_norm")}
+    names = ("guide", "copy", "reading", "row_norm", "phones", "aligned")
+    return found | {name: getattr(helps, name) for name in names}

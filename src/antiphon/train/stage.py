@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import WeightsError
-from antiphon.train.weights import read_weights
+from antiphon.train.weights import begin_weights
 
 Losses = dict[str, Tensor]  # float32 scalars: each loss summed over its targets
 Batch = Any  # what a stage makes of items; only the stage looks inside
@@ -77,13 +77,17 @@ class Place:
     rank: int = 0
     num_ranks: int = 1
 
-    def weights(self, run: str) -> dict[str, Tensor]:
-        """The finished weights of another run: its name in this recipe, or a path to its folder or a file.
+    def find(self, name: str) -> str:
+        """The folder of this name among the runs of the recipe (an export, say), or else the name as it is."""
+        inside = self.runs / name
+        return str(inside) if inside.exists() else name
 
-        Raises WeightsError if they are not there.
+    def weights(self, run: str) -> dict[str, Tensor]:
+        """The finished weights of another run (its name in this recipe, or a path), or a model's speech LM.
+
+        Raises WeightsError if they are not there. See `begin_weights`.
         """
-        inside = self.runs / run
-        return read_weights(inside if inside.exists() else Path(run), self.device)
+        return begin_weights(run, self.runs, self.device)
 
 
 class Stage(ABC):

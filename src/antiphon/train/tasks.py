@@ -15,6 +15,7 @@
 | caption      | a recording              | what happens in it                                    |
 | think        | a question               | the thought, then the answer                          |
 | text         | nothing                  | all of it                                             |
+| page         | nothing                  | what is not given, of many short replies one by one   |
 
 Learned is what the assistant says, "last" only in its last turn (sft), "all" every token. Within the learned side each
 token has a *kind*, and each kind its own weight, count and line in the log: `MODALITIES`. The instructions are those of
@@ -52,6 +53,7 @@ class Task:
     learns: Learns = "assistant"
     hears: bool = False
     speaks: bool = False
+    alone: bool = False  # nobody asks
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(
@@ -70,7 +72,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
             Task(name="tool", prompt="talk_feelingly", hears=True),
             Task(name="caption", prompt="caption", hears=True),
             Task(name="think", prompt="think", hears=True),
-            Task(name="text", style="base", learns="all"),
+            Task(name="text", style="base", learns="all", alone=True),
+            Task(name="page", alone=True),
         )
     }
 )
@@ -94,7 +97,8 @@ def make(
     """A record of a task from its turns: what is asked, what is replied, asked, replied, ...
 
     A turn of several items is a sequence. In `interleave` the first turn is heard or read, the second spoken and so
-    on; in `text` every turn is learned. `to` is the language translated into; `schemas` the tools that are offered.
+    on; in `text` and `page` every turn is a reply. `to` is the language translated into; `schemas` the tools that are
+    offered.
     """
     known = task(name)
     messages = [Said(role="system", items=(task_prompt(known.prompt.format(to=to)).system,))] if known.prompt else []
@@ -102,7 +106,7 @@ def make(
         messages.append(Said(role="tool_json_schemas", items=(schemas,)))
     for number, turn in enumerate(turns):
         items = (turn,) if isinstance(turn, str) or not isinstance(turn, Sequence) else tuple(turn)
-        messages.append(Said(role="assistant" if number % 2 or name == "text" else "human", items=items))
+        messages.append(Said(role="assistant" if number % 2 or known.alone else "human", items=items))
     return Record(id=id, task=name, messages=tuple(messages), slots=tuple(slots))
 
 

@@ -93,6 +93,14 @@ def load_parts(
     return Parts(config, lm, tokenizer, layout, voice, folder.path)
 
 
+def load_voice(source: str | Path, *, device: torch.device | str = "cpu") -> VoiceParts | None:
+    """What speaks in a model, without the rest; None for one that answers in text only. Raises as `load_parts` does."""
+    found = find(source)
+    folder = open_folder(found.folder, variant=found.variant)
+    layout = Tokenizer.load(folder.path).layout(folder.config.lm.decoder.vocab_size)
+    return _voice(folder, layout, device)
+
+
 def _voice(folder: Folder, layout: TokenLayout, device: torch.device | str) -> VoiceParts | None:
     files, config = folder.voice, folder.config.voice
     if files is None or config is None:

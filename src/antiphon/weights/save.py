@@ -61,17 +61,23 @@ def write_folder(
     layout: str = "released",
     dtype: torch.dtype | None = None,
     shard: int = SHARD_BYTES,
+    tokenizer: Path | None = None,
 ) -> None:
-    """Write an opened folder (or one made of tensors in memory, `tensors.in_memory`) to the new folder `target`."""
+    """Write an opened folder (or one made of tensors in memory, `tensors.in_memory`) to the new folder `target`.
+
+    `tokenizer` is where the files of the text tokenizer lie, if not in the opened folder.
+    """
     if layout not in LAYOUTS:
         raise ConfigError(f"the layout {layout!r} was asked for; it is either released or own.")
     if dtype is not None:
         folder = replace(folder, config=replace(folder.config, dtype=str(dtype).removeprefix("torch.")))
     with _new_folder(target) as place:
         (_write_released if layout == "released" else _write_own)(folder, place, dtype, shard)
-        for name in (*TOKENIZER_FILES, VOICE_CLIP):
-            if (folder.path / name).exists():
-                shutil.copyfile(folder.path / name, place / name)
+        files = [(tokenizer or folder.path) / name for name in TOKENIZER_FILES]
+        for file in (file for file in files if file.exists()):
+            shutil.copyfile(file, place / file.name)
+        if folder.voice is not None and folder.voice.clip is not None:
+            shutil.copyfile(folder.voice.clip, place / VOICE_CLIP)
 
 
 def _write_released(folder: Folder, place: Path, dtype: torch.dtype | None, shard: int) -> None:

@@ -3,22 +3,29 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from antiphon.data.store import read_index
-from antiphon.errors import ConfigError, WeightsError
+from antiphon.audio.wave import Audio
+from antiphon.errors import ConfigError, InputError, WeightsError
 from antiphon.model.speaker import SpeakerNet
+from antiphon.model.speech_tokenizer import SpeechTokenizer
 from antiphon.train.codec import export, flow, speaker, tokenizer, vocoder
 from antiphon.train.codec.flow import FlowTraining
 from antiphon.train.codec.speaker import SpeakerTraining
 from antiphon.train.codec.speaker_net import SpeakerSizes
 from antiphon.train.codec.tokenizer import TokenizerTraining
 from antiphon.train.codec.vocoder import VocoderTraining
+from antiphon.train.export import Export
+from antiphon.train.export import export as export_of
 from antiphon.train.features import Corpus, codes_by
 from antiphon.train.loop import train
-from antiphon.train.run import Run
+from antiphon.train.options import Part, Rates, SpeechOptions
+from antiphon.train.records import write_records
+from antiphon.train.run import Run, override
+from antiphon.train.sounds import Sounds
+from antiphon.train.tasks import make
+from antiphon.train.weights import read_weights, write_weights
 from antiphon.weights.parts import load_parts
 from tests.train.codec.conftest import HIFT, READER, TOKENIZER
 from tests.train.codec.test_vocoder import JUDGES
@@ -80,13 +87,65 @@ def test_a_part_alone_and_what_does_not_fit(
     assert not (tmp_path / "two").exists()
 
 
-def test_the_language_model_reads_the_codes_of_a_corpus(runs: dict[str, str], speech: str, tmp_path: Path) -> None:
+def test_the_language_model_reads_the_codes_of_a_corpus(runs: dict[str, str], speech: str) -> None:
+    """They are written when they are first asked for, beside the sound, and another tokenizer's are others."""
     folder, by = Path(speech), tokenizer.trained(runs["tokens"])
-    total = export.write_codes(by, folder, tmp_path / "codes" / folder.name)
-    assert export.write_codes(by, folder, tmp_path / "codes" / folder.name) == 0  # all is there
-    held = np.load(tmp_path / "codes" / folder.name / "00000.npz")
-    assert len(held["at"]) == len(read_index(folder, 0)) + 1 and total == 2 * held["at"][-1]
+    sounds = Sounds(folder.parent, coder=codes_by(by))
     corpus = Corpus([folder], keep=False)
     wanted = corpus.feature(corpus.clips[2], codes_by(by))[:, 0]
-    sounds = pytest.importorskip("antiphon.train.sounds")
-    assert list(sounds.Sounds(folder.parent, tmp_path / "codes").codes(f"{folder.name}/00000:2")) == wanted.tolist()
+    assert list(sounds.codes(f"{folder.name}/00000:2")) == wanted.tolist()
+    (made,) = (folder / "features").glob("00000.codes-*[0-9a-f].npy")
+    torch.manual_seed(5)
+    other = Sounds(folder.parent, coder=codes_by(SpeechTokenizer(TOKENIZER)))
+    assert list(other.codes(f"{folder.name}/00000:2")) != wanted.tolist()
+    assert len(list((folder / "features").glob("00000.codes-*[0-9a-f].npy"))) == 2 and made.exists()
+    with pytest.raises(InputError, match="holds 6 rows"):
+        sounds.codes(f"{folder.name}/00000:6")
+
+
+def spoken_to(folder: Path, random_model: Path) -> str:
+    """A finished run of a speech LM of the model's sizes, one step long, on words alone."""
+    write_records(folder / "data" / "text.jsonl", [make("text", f"{n}", "the quick brown fox") for n in range(4)])
+    options = SpeechOptions(
+        model=str(random_model),
+        parts=(Part(task="text", tokens=1.0, records="text.jsonl"),),
+        rates=Rates(llm=1e-3),
+        batch=64,
+    )
+    run = Run(name="words", stage="antiphon.train.speech:speech", options=options, steps=1, micro_size=64, eval_every=0)
+    train(run, folder / "words")
+    return "words"
+
+
+def test_an_export_of_a_recipe(
+    runs: dict[str, str], random_model: Path, tmp_path: Path
+) -> None:
+    """A whole model of runs, by their names; made again when they have changed, and only then."""
+    lm = spoken_to(tmp_path, random_model)
+    clip = tmp_path / "voice.wav"
+    Audio(torch.full((1, 24_000), 0.1), 24_000).write(clip)
+    codec = Export(name="codec", base=str(random_model), wave=runs["wave"], clip=str(clip))
+    whole = Export(name="model", base="codec", lm=lm)
+    assert override(whole, ["layout=own"]).layout == "own" and whole.smoke() == whole
+    target = [export_of(each, tmp_path) for each in (codec, whole)][1]
+    parts = load_parts(target)
+    learned = read_weights(tmp_path / lm, torch.device("cpu"))
+    assert all(torch.equal(tensor, learned[f"lm.{name}"]) for name, tensor in parts.lm.state_dict().items())
+    assert parts.voice is not None and parts.voice.hift.config == HIFT
+    assert parts.voice.clip is not None and parts.voice.clip.read_bytes() == clip.read_bytes()
+    made = (target / "config.json").stat().st_mtime_ns
+    export_of(whole, tmp_path)
+    assert (target / "config.json").stat().st_mtime_ns == made
+    write_weights(tmp_path / lm, learned | {"lm.model.norm.weight": learned["lm.model.norm.weight"] + 1})
+    export_of(whole, tmp_path)
+    assert (target / "config.json").stat().st_mtime_ns != made
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ConfigError, match="is no export of this recipe"):
+        export_of(Export(name="taken", base="codec"), tmp_path)
+    with pytest.raises(WeightsError, match="no finished run 'gone'"):
+        export_of(Export(name="other", base="codec", lm="gone"), tmp_path)
+    with pytest.raises(ConfigError, match="which is no .wav file"):
+        export_of(Export(name="other", base="codec", clip="voice.mp3"), tmp_path)
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(ConfigError, match="layouts are released and own"):
+        Export(name="x", base="codec", layout="mine")

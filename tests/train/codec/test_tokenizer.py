@@ -1,15 +1,22 @@
 """The tokenizer's stage: it learns, it counts its targets, it notices a collapse, and what comes out is ordinary."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from antiphon.errors import ConfigError
 from antiphon.model.speech_tokenizer import SpeechTokenizer
 from antiphon.train.codec.draw import num_codes
-from antiphon.train.codec.tokenizer import IGNORED, TokenizerStage, TokenizerTraining
+from antiphon.train.codec.judge import judge_of
+from antiphon.train.codec.reader import read_chars
+from antiphon.train.codec.tokenizer import IGNORED, TokenizerStage, TokenizerTraining, trained
 from antiphon.train.codec.usage import CodebookCollapse, CodeUsage, perplexity
 from antiphon.train.features import HEARD
+from antiphon.train.loop import train
+from antiphon.train.run import Run
+from antiphon.train.weights import read_weights
 from tests.train.codec.conftest import READER, TOKENIZER, VOWEL_S, in_parts_as_in_one, learn
 
 CPU = torch.device("cpu")
@@ -127,3 +134,42 @@ def test_from_released_weights_codes_keep_their_meaning(speech: str, random_mode
         read = stage.model(batch.mel, batch.num_heard)
         assert torch.equal(before(batch.mel, batch.num_heard)[0], read.codes)
     assert any(p.requires_grad for p in stage.model.tokenizer.parameters())
+
+
+def test_a_frozen_tokenizer_stays_and_its_reader_judges_codes(speech: str, random_model: str, tmp_path: Path) -> None:
+    """What a run leaves reads codes without its data, as its own evaluation does; a model has no reader."""
+    from antiphon.train.codec.parts import initial
+
+    options = TokenizerTraining(
+        data=(speech,), init=str(random_model), frozen=True, reader=READER, batch=128, num_held_out=2
+    )
+    run = Run(name="reader", stage="antiphon.train.codec.tokenizer:stage", options=options, steps=2, micro_size=128)
+    train(run, tmp_path / "reader")
+    before = initial("speech tokenizer", str(random_model), lambda: SpeechTokenizer(TOKENIZER))
+    after = trained("reader", tmp_path)
+    assert all(torch.equal(tensor, after.state_dict()[name]) for name, tensor in before.state_dict().items())
+    judge = judge_of("reader", tmp_path)
+    assert judge is not None and judge_of(str(random_model)) is None and judge.read([]) == ""
+    stage = TokenizerStage(options, seed=0, device=torch.device("cpu"))
+    stage.start_from(read_weights(tmp_path / "reader", torch.device("cpu")))
+    stage.model.eval()
+    for item in stage.items(0)[:3]:
+        batch = stage._collate([item], 0.0)
+        with torch.no_grad():
+            read = stage.model(batch.mel, batch.num_heard)
+        num = int(read.num_codes[0])
+        heard = read_chars(read.chars[0, : 2 * num], stage.alphabet)
+        assert judge.read(read.codes[0, :num].tolist()) == heard
+    with pytest.raises(ConfigError, match="stays noise"):
+        TokenizerTraining(data=(speech,), frozen=True)
+
+
+def test_another_alphabet_is_read_anew(speech: str) -> None:
+    one, other = made(speech), made(speech, alphabet="aeio")
+    own = {name: tensor.clone() for name, tensor in other.model.state_dict().items()}
+    other.start_from(one.model.state_dict())
+    now = other.model.state_dict()
+    assert torch.equal(now["alphabet"], own["alphabet"]) and torch.equal(
+        now["reader.char.weight"], own["reader.char.weight"]
+    )
+    assert torch.equal(now["reader.mel.weight"], one.model.state_dict()["reader.mel.weight"])

@@ -1,21 +1,17 @@
-"""What was trained, put into a whole model; and the codes of a corpus, for the training of the language model."""
+"""What was trained, put into a whole model."""
 
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from antiphon.config import VoiceConfig
-from antiphon.data.store import read_index, shard_numbers
-from antiphon.errors import ConfigError, InputError
-from antiphon.model.speech_tokenizer import SpeechTokenizer
+from antiphon.errors import ConfigError, WeightsError
 from antiphon.train.codec import flow, speaker, tokenizer, vocoder
-from antiphon.train.codec.parts import open_model
-from antiphon.train.features import Clip, Corpus, codes_by
-from antiphon.weights.folder import VoiceFiles
+from antiphon.train.codec.parts import below, finished, open_model
+from antiphon.train.options import SpeechOptions
+from antiphon.weights.folder import Folder, VoiceFiles
 from antiphon.weights.save import write_folder
 from antiphon.weights.tensors import in_memory
 
@@ -24,39 +20,82 @@ def assemble(
     base: str | Path,
     target: Path,
     *,
+    lm: str | None = None,
     tokens: str | None = None,
     mel: str | None = None,
     wave: str | None = None,
     voice: str | None = None,
+    clip: str = "",
+    runs: Path | None = None,
     layout: str = "own",
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write the model `base` (preset, folder, hub id) to the new folder `target` with other parts of its voice.
+    """Write the model `base` (preset, folder, hub id) to the new folder `target` with other parts.
 
-    `tokens`, `mel`, `wave` and `voice` are runs (folders) or models for the speech tokenizer, the flow, the vocoder and
-    the speaker net; what is None stays. Raises ConfigError for parts that do not belong together, WeightsError for what
-    is missing.
+    `lm`, `tokens`, `mel`, `wave` and `voice` are runs (names below `runs`, or folders) for the speech LM, the speech
+    tokenizer, the flow, the vocoder and the speaker net, the last four also models; `clip` is a recording of the
+    default voice. What is None or "" stays. Raises ConfigError for parts that do not belong together, WeightsError for
+    what is missing.
     """
-    folder = open_model(base)
+    folder, words = open_model(base), None
+    if lm is not None:
+        folder, words = _with_words(folder, lm, runs)
+    with tempfile.TemporaryDirectory() as place:
+        if any(part is not None for part in (tokens, mel, wave, voice)) or clip:
+            folder = _with_voice(folder, Path(place), runs, tokens, mel, wave, voice, clip)
+        write_folder(folder, target, layout=layout, dtype=dtype, tokenizer=words)
+
+
+def _with_words(folder: Folder, lm: str, runs: Path | None) -> tuple[Folder, Path | None]:
+    """The folder with the speech LM of a run, and where its tokenizer lies if that is another."""
+    found = finished(lm, runs)
+    if found is None:
+        raise WeightsError(f"there is no finished run {lm!r}; train the speech LM first, or name a run that did.")
+    options, tensors = found
+    if not isinstance(options, SpeechOptions):
+        raise WeightsError(f"the run {lm} trained no speech LM; name one that did.")
+    words = Path(options.tokenizer) if options.tokenizer else None
+    config = replace(folder.config, lm=options.sizes().lm)
+    return replace(folder, config=config, lm=in_memory(lm, below(tensors, "lm."))), words
+
+
+def _with_voice(
+    folder: Folder,
+    place: Path,
+    runs: Path | None,
+    tokens: str | None,
+    mel: str | None,
+    wave: str | None,
+    voice: str | None,
+    clip: str,
+) -> Folder:
+    """The folder with other parts of what speaks; a speaker net's graph is written to `place`."""
     files, sizes = folder.voice, folder.config.voice
     if files is None or sizes is None:
-        raise ConfigError(f"{base} has no voice, so its parts cannot be exchanged; give a model that speaks.")
-    with tempfile.TemporaryDirectory() as place:
-        if tokens is not None:
-            made = tokenizer.trained(tokens)
-            sizes = replace(sizes, tokenizer=made.config)
-            files = replace(files, tokenizer=in_memory(tokens, made.state_dict()))
-        if mel is not None:
-            found = flow.trained(mel)
-            sizes, files = replace(sizes, flow=found.config), replace(files, flow=in_memory(mel, found.state_dict()))
-        if wave is not None:
-            hift = vocoder.trained(wave)
-            sizes, files = replace(sizes, hift=hift.config), replace(files, hift=in_memory(wave, hift.state_dict()))
-        if voice is not None:
-            files = replace(files, speaker=speaker.graph(voice, Path(place)))
-        _check(sizes, files)
-        whole = replace(folder, config=replace(folder.config, voice=sizes), voice=files)
-        write_folder(whole, target, layout=layout, dtype=dtype)
+        raise ConfigError(f"{folder.path} has no voice, so its parts cannot be exchanged; give a model that speaks.")
+    if tokens is not None:
+        made = tokenizer.trained(tokens, runs)
+        sizes = replace(sizes, tokenizer=made.config)
+        files = replace(files, tokenizer=in_memory(tokens, made.state_dict()))
+    if mel is not None:
+        found = flow.trained(mel, runs)
+        sizes, files = replace(sizes, flow=found.config), replace(files, flow=in_memory(mel, found.state_dict()))
+    if wave is not None:
+        hift = vocoder.trained(wave, runs)
+        sizes, files = replace(sizes, hift=hift.config), replace(files, hift=in_memory(wave, hift.state_dict()))
+    if voice is not None:
+        files = replace(files, speaker=speaker.graph(voice, place, runs))
+    if clip:
+        files = replace(files, clip=_recording(clip))
+    _check(sizes, files)
+    return replace(folder, config=replace(folder.config, voice=sizes), voice=files)
+
+
+def _recording(clip: str) -> Path:
+    path = Path(clip)
+    if path.suffix.lower() != ".wav" or not path.is_file():
+        raise ConfigError(f"the default voice shall be {clip!r}, which is no .wav file; give a recording.")
+    return path
 
 
 def _check(sizes: VoiceConfig, files: VoiceFiles) -> None:
@@ -74,25 +113,3 @@ def _check(sizes: VoiceConfig, files: VoiceFiles) -> None:
             f"the speaker net gives vectors of {dim} numbers and the flow reads {sizes.flow.speaker_dim};"
             " train the flow with this speaker net."
         )
-
-
-def write_codes(by: SpeechTokenizer, data: Path, target: Path) -> int:
-    """Write the codes of each shard of a folder to `target`/NNNNN.npz, as `train.sounds` reads them; how many in all.
-
-    `codes` holds those of all clips end to end, `at` where each begins and the end. Shards that are there stay.
-    """
-    corpus, feature, total = Corpus([data], keep=False), codes_by(by), 0
-    target.mkdir(parents=True, exist_ok=True)
-    for shard in shard_numbers(data):
-        path = target / f"{shard:05d}.npz"
-        if path.exists():
-            continue
-        clips = [Clip(data, shard, i, row) for i, row in enumerate(read_index(data, shard))]
-        if not clips:
-            raise InputError(f"{data} has an empty shard {shard:05d}; make it again.")
-        held = [corpus.feature(clip, feature)[:, 0].astype(np.int32) for clip in clips]
-        part = path.with_suffix(".part.npz")
-        np.savez(part, codes=np.concatenate(held), at=np.cumsum([0, *map(len, held)]))
-        os.replace(part, path)
-        total += sum(map(len, held))
-    return total

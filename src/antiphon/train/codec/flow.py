@@ -32,6 +32,7 @@ from antiphon.train.codec.parts import below, filled, finished, initial, voice_s
 from antiphon.train.codec.tokenizer import MEL_MEAN, MEL_SPREAD
 from antiphon.train.features import SPOKEN, Clip, by_voice, codes_by, voice_by
 from antiphon.train.pack import bucket
+from antiphon.train.prepare import with_shards
 from antiphon.train.run import Run
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
 
@@ -43,8 +44,10 @@ Rows = tuple[Int[Tensor, " t"], Float[Tensor, "t2 f"]]  # codes, and their mel
 class FlowTraining:
     """What the stage needs to know. `sizes` are not read where `init` names a model to begin from."""
 
-    data: tuple[str, ...]
+    data: tuple[str, ...]  # folders of shards: names in the recipe's data folder, or paths
     held_out: tuple[str, ...] = ()
+    prepare: str = ""  # module:function(folder, small) that makes what is missing of them
+    small: bool = False  # a smoke run: `prepare` makes very little
     tokenizer: str  # a run of the recipe, a run's folder or a model
     speaker: str  # the same, or an .onnx file
     init: str | None = None
@@ -64,7 +67,7 @@ class FlowTraining:
 
     def smoke(self) -> "FlowTraining":
         """Everything once, quickly."""
-        return replace(self, batch=128, eval_steps=(1,), num_held_out=1)
+        return replace(self, small=True, batch=128, eval_steps=(1,), num_held_out=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,4 +310,4 @@ def trained(source: str, runs: Path | None = None) -> Flow:
 
 def stage(run: Run, place: Place) -> FlowStage:
     """The factory that a run names."""
-    return FlowStage(run.options, seed=run.seed, place=place)
+    return FlowStage(with_shards(run.options, place), seed=run.seed, place=place)

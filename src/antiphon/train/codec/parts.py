@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from antiphon.config import VoiceConfig
 from antiphon.errors import WeightsError
-from antiphon.train.folder import RUN
 from antiphon.train.run import Run
-from antiphon.train.weights import FILE, read_weights
+from antiphon.train.weights import FILE, RUN, read_weights
 from antiphon.weights.build import build
 from antiphon.weights.find import find
 from antiphon.weights.folder import Folder, open_folder

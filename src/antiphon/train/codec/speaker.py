@@ -23,6 +23,7 @@ from antiphon.train.codec.draw import generator, num_samples, padded, split
 from antiphon.train.codec.parts import below, filled, finished, open_model
 from antiphon.train.codec.speaker_net import SpeakerConvs, SpeakerSizes, write_onnx
 from antiphon.train.features import BANDS, Clip, by_voice
+from antiphon.train.prepare import with_shards
 from antiphon.train.run import Run
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
 
@@ -33,8 +34,10 @@ FILE = "speaker.onnx"  # the name in a model's folder
 class SpeakerTraining:
     """What the stage needs to know."""
 
-    data: tuple[str, ...]
+    data: tuple[str, ...]  # folders of shards: names in the recipe's data folder, or paths
     held_out: tuple[str, ...] = ()
+    prepare: str = ""  # module:function(folder, small) that makes what is missing of them
+    small: bool = False  # a smoke run: `prepare` makes very little
     sizes: SpeakerSizes = field(default_factory=SpeakerSizes)
     lr: float = 2e-3
     num_clips: int = 64  # of a step
@@ -47,7 +50,7 @@ class SpeakerTraining:
 
     def smoke(self) -> "SpeakerTraining":
         """Everything once, quickly."""
-        return replace(self, num_clips=8, num_held_out=4)
+        return replace(self, small=True, num_clips=8, num_held_out=4)
 
 
 @dataclass(frozen=True)
@@ -184,4 +187,4 @@ def graph(source: str, folder: Path, runs: Path | None = None) -> Path:
 
 def stage(run: Run, place: Place) -> SpeakerStage:
     """The factory that a run names."""
-    return SpeakerStage(run.options, seed=run.seed, device=place.device)
+    return SpeakerStage(with_shards(run.options, place), seed=run.seed, device=place.device)

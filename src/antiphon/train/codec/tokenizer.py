@@ -4,7 +4,8 @@
 
 A batch norm before the FSQ keeps every level of every digit in use; `folded` puts it into the projection, so that the
 tokenizer that comes out is an ordinary one. One that began from released weights has none: its codes must go on meaning
-what they meant. The norm sees a micro-batch of one rank; with it n x b is therefore only nearly b x n.
+what they meant; with `frozen` it does not learn at all, and only a reader of its codes is made (`train.codec.judge`).
+The norm sees a micro-batch of one rank; with it n x b is therefore only nearly b x n.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from antiphon.config import SpeechTokenizerConfig
-from antiphon.errors import WeightsError
+from antiphon.errors import ConfigError, WeightsError
 from antiphon.metrics.wer import cer, wer
 from antiphon.model.encoder import MASKED
 from antiphon.model.speech_tokenizer import FRAMES_PER_CODE as HEARD_PER_CODE
@@ -32,6 +33,7 @@ from antiphon.train.codec.reader import CodeReader, ReaderConfig, read_chars
 from antiphon.train.codec.usage import CodeUsage, perplexity
 from antiphon.train.features import HEARD, SPOKEN, Array, Clip
 from antiphon.train.pack import bucket
+from antiphon.train.prepare import with_shards
 from antiphon.train.run import Run
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
 
@@ -45,9 +47,12 @@ IGNORED = -100  # a label that is not learned
 class TokenizerTraining:
     """What the stage needs to know. `sizes` are not read where `init` names a model to begin from."""
 
-    data: tuple[str, ...]
+    data: tuple[str, ...]  # folders of shards: names in the recipe's data folder, or paths
     held_out: tuple[str, ...] = ()
+    prepare: str = ""  # module:function(folder, small) that makes what is missing of them
+    small: bool = False  # a smoke run: `prepare` makes very little
     init: str | None = None
+    frozen: bool = False  # the tokenizer of `init` stays as it is, and only its reader learns
     sizes: SpeechTokenizerConfig = field(default_factory=SpeechTokenizerConfig)
     reader: ReaderConfig = field(default_factory=ReaderConfig)
     alphabet: str = ""  # characters to read; those of the data's texts by default
@@ -64,9 +69,13 @@ class TokenizerTraining:
     num_held_out: int = 64  # clips that are evaluated
     keep_features: bool = True  # beside the shards
 
+    def __post_init__(self) -> None:
+        if self.frozen and self.init is None:
+            raise ConfigError("a frozen speech tokenizer begins from nothing and stays noise; name a model as init.")
+
     def smoke(self) -> "TokenizerTraining":
         """Everything once, quickly."""
-        return replace(self, batch=128, num_held_out=1)
+        return replace(self, small=True, batch=128, num_held_out=1)
 
 
 @dataclass(frozen=True)
@@ -111,8 +120,11 @@ class Readings(NamedTuple):
 class TokenizerTrainee(nn.Module):
     """The tokenizer, the norm that will be folded away (None: there is none), the reader, and the counts of codes."""
 
-    def __init__(self, tokenizer: SpeechTokenizer, reader: CodeReader, *, is_normed: bool) -> None:
+    alphabet: Tensor  # what the reader's characters are, so that it can be used without the data
+
+    def __init__(self, tokenizer: SpeechTokenizer, reader: CodeReader, alphabet: str, *, is_normed: bool) -> None:
         super().__init__()
+        self.register_buffer("alphabet", torch.tensor([ord(c) for c in alphabet]))
         levels = tokenizer.config.levels
         self.tokenizer, self.reader, self.usage = tokenizer, reader, CodeUsage(levels)
         self.norm = nn.BatchNorm1d(len(levels), eps=EPS, affine=False) if is_normed else None
@@ -161,16 +173,19 @@ class TokenizerStage(Stage):
         tokenizer = initial("speech tokenizer", options.init, lambda: SpeechTokenizer(options.sizes))
         digits = len(tokenizer.config.levels)
         reader = CodeReader(options.reader, digits, len(self.phones), len(self.alphabet))
-        self.model: TokenizerTrainee = TokenizerTrainee(tokenizer, reader, is_normed=options.init is None).to(device)
+        normed = options.init is None
+        self.model: TokenizerTrainee = TokenizerTrainee(tokenizer, reader, self.alphabet, is_normed=normed).to(device)
+        tokenizer.requires_grad_(not options.frozen)
         self.weights = {"phones": options.phone_weight, "mel": options.mel_weight, "ctc": options.ctc_weight}
 
     def turns(self) -> Sequence[Turn]:
-        """One: all of it."""
-        return [Turn(name="all", groups=[Group(parameters=list(self.model.parameters()), lr=self.options.lr)])]
+        """One: all of it, or the reader alone."""
+        moving = [p for p in self.model.parameters() if p.requires_grad]
+        return [Turn(name="all", groups=[Group(parameters=moving, lr=self.options.lr)])]
 
     def units(self) -> Sequence[nn.Module]:
-        """The layers of the tokenizer."""
-        return list(self.model.tokenizer.encoder.blocks)
+        """The layers of the tokenizer, if they learn."""
+        return [] if self.options.frozen else list(self.model.tokenizer.encoder.blocks)
 
     def items(self, step: int) -> Sequence[Utterance]:
         """Clips of similar length."""
@@ -215,7 +230,7 @@ class TokenizerStage(Stage):
         """How badly phones, mel and characters are read. Raises CodebookCollapse."""
         read: Readings = self.model(batch.mel, batch.num_heard)
         self.model.usage(read.codes[time_mask(read.num_codes, read.codes.shape[1])])
-        if step >= self.options.watch_from:
+        if step >= self.options.watch_from and not self.options.frozen:
             self.model.usage.check(self.options.least_usage, step)
         scores, labels = read.phones.flatten(0, 1), batch.phones.flatten()
         phones = F.cross_entropy(scores, labels, reduction="sum", ignore_index=IGNORED)
@@ -248,12 +263,14 @@ class TokenizerStage(Stage):
     def start_from(self, tensors: Mapping[str, Tensor]) -> None:
         """An earlier run of this stage; readers of other phones or characters begin anew."""
         own = self.model.state_dict()
-        heads = ("reader.phone.", "reader.char.")
-        fitting = {
-            name: own[name] if name.startswith(heads) and name in own and own[name].shape != held.shape else held
-            for name, held in tensors.items()
-        }
-        super().start_from(fitting)
+        others = not torch.equal(own["alphabet"], tensors.get("alphabet", own["alphabet"]))
+
+        def is_of_others(name: str, held: Tensor) -> bool:
+            reads = name.startswith(("reader.phone.", "reader.char."))
+            return reads and (own[name].shape != held.shape or (others and "char" in name))
+
+        fitting = {name: own[name] if is_of_others(name, held) else held for name, held in tensors.items()}
+        super().start_from(fitting | {"alphabet": own["alphabet"]})
 
     def labels(self, clip: Clip, length: int) -> Array:
         """The phone in the middle of each frame, where the index tells when which is said."""
@@ -292,4 +309,4 @@ def trained(source: str, runs: Path | None = None) -> SpeechTokenizer:
 
 def stage(run: Run, place: Place) -> TokenizerStage:
     """The factory that a run names."""
-    return TokenizerStage(run.options, seed=run.seed, device=place.device)
+    return TokenizerStage(with_shards(run.options, place), seed=run.seed, device=place.device)

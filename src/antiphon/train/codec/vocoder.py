@@ -35,6 +35,7 @@ from antiphon.train.codec.draw import generator, num_frames, padded, seeds, spli
 from antiphon.train.codec.parts import below, filled, finished, initial, voice_sizes
 from antiphon.train.codec.spectra import mel_distance, spectral_distance
 from antiphon.train.features import PITCH, SPOKEN, Clip
+from antiphon.train.prepare import with_shards
 from antiphon.train.run import Run
 from antiphon.train.stage import Group, Losses, Place, Sample, Stage, Turn
 
@@ -47,8 +48,10 @@ NUM_SAMPLES = 2
 class VocoderTraining:
     """What the stage needs to know. `sizes` are not read where `init` names a model to begin from."""
 
-    data: tuple[str, ...]
+    data: tuple[str, ...]  # folders of shards: names in the recipe's data folder, or paths
     held_out: tuple[str, ...] = ()
+    prepare: str = ""  # module:function(folder, small) that makes what is missing of them
+    small: bool = False  # a smoke run: `prepare` makes very little
     init: str | None = None
     sizes: HiFTConfig = field(default_factory=HiFTConfig)
     judges: DiscriminatorSizes | None = None  # None: spectra alone
@@ -68,7 +71,7 @@ class VocoderTraining:
 
     def smoke(self) -> "VocoderTraining":
         """Everything once, quickly."""
-        return replace(self, num_clips=2, frames=32, num_held_out=1)
+        return replace(self, small=True, num_clips=2, frames=32, num_held_out=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,4 +292,4 @@ def trained(source: str, runs: Path | None = None) -> HiFT:
 
 def stage(run: Run, place: Place) -> VocoderStage:
     """The factory that a run names."""
-    return VocoderStage(run.options, seed=run.seed, device=place.device)
+    return VocoderStage(with_shards(run.options, place), seed=run.seed, device=place.device)

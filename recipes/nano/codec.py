@@ -1,0 +1,106 @@
+"""The stages of what speaks, at nano's size; together they are the export `codec`.
+
+    tokenizer ─ codes ─┐
+    speaker ─ voice ───┴─> flow        vocoder ─> polish (against discriminators)
+
+Each begins from nothing, or from a model that ships (`begin`): then the speech tokenizer and the speaker net stay as
+they are, since the language model and the flow have learned what they say; only a reader of the codes is made anew.
+"""
+
+from antiphon.train.codec.discriminators import DiscriminatorSizes
+from antiphon.train.codec.flow import FlowTraining
+from antiphon.train.codec.speaker import SpeakerTraining
+from antiphon.train.codec.tokenizer import TokenizerTraining
+from antiphon.train.codec.vocoder import VocoderTraining
+from antiphon.train.export import Export
+from antiphon.train.run import Optimizer, Run, Schedule
+from recipes.nano import sizes
+
+PREPARE = "recipes.nano.data:prepare"
+VOICE, UNHEARD = ("corpus/target",), ("corpus/target_dev",)
+GAN = Optimizer(betas=(0.8, 0.99), decay=0.0)
+JUDGES = DiscriminatorSizes(periods=(2, 3, 5), period_width=8, windows=(512, 1024), window_width=8)
+
+
+def stage(name: str, part: str, options: object, steps: int, optimizer: Optimizer, **more: object) -> Run:
+    """A stage of the codec; `more` are fields of the run."""
+    fields: dict[str, object] = {"log_every": 50, "save_every": 500, "eval_every": 1000, "sample_every": 1000}
+    return Run(
+        name=name,
+        stage=f"antiphon.train.codec.{part}:stage",
+        options=options,
+        steps=steps,
+        optimizer=optimizer,
+        **fields | more,  # type: ignore[arg-type]
+    )
+
+
+def tokenizer(begin: str | None) -> Run:
+    """Codes at 25 Hz that say what is spoken; or, beside a tokenizer that stays, a reader of its codes."""
+    options = TokenizerTraining(
+        data=VOICE,
+        held_out=UNHEARD,
+        prepare=PREPARE,
+        init=begin,
+        frozen=begin is not None,
+        sizes=sizes.TOKENIZER,
+    )
+    steps = 1600 if begin is None else 500
+    return stage("tokenizer", "tokenizer", options, steps, Optimizer(decay=0.02), seed=1, dtype="bfloat16")
+
+
+def speaker() -> Run:
+    """Whose voice is it? All voices that nano hears, and its own."""
+    options = SpeakerTraining(data=(*VOICE, "corpus/heard"), prepare=PREPARE)
+    return stage("speaker", "speaker", options, 1200, Optimizer(decay=0.02), seed=6, dtype="bfloat16")
+
+
+def flow(begin: str | None) -> Run:
+    """Codes and a voice to a mel."""
+    options = FlowTraining(
+        data=VOICE,
+        held_out=UNHEARD,
+        prepare=PREPARE,
+        init=begin,
+        tokenizer="tokenizer",
+        speaker=begin or "speaker",
+        sizes=sizes.FLOW,
+    )
+    schedule = Schedule(warm_up=200)
+    return stage("flow", "flow", options, 12_000, Optimizer(decay=0.02), seed=8, dtype="bfloat16", schedule=schedule)
+
+
+def vocoder(begin: str | None) -> Run:
+    """A mel to a wave, by spectra alone."""
+    options = VocoderTraining(data=VOICE, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48)
+    return stage("vocoder", "vocoder", options, 3000, GAN, seed=4, dtype="bfloat16", schedule=Schedule(warm_up=300))
+
+
+def polish(begin: str | None) -> Run:
+    """The same against discriminators: what spectra do not tell."""
+    options = VocoderTraining(
+        data=VOICE,
+        held_out=UNHEARD,
+        prepare=PREPARE,
+        init=begin,
+        sizes=sizes.HIFT,
+        frames=48,
+        judges=JUDGES,
+        lr=1e-4,
+        follow_from=0,
+    )
+    return stage("polish", "vocoder", options, 1500, GAN, seed=9, dtype="bfloat16", init_from="vocoder")
+
+
+def codec(begin: str | None = None) -> list[Run | Export]:
+    """All that speaks, and the model `codec` in which the language model is heard while it learns."""
+    runs = [tokenizer(begin), *([] if begin else [speaker()]), flow(begin), vocoder(begin), polish(begin)]
+    whole = Export(
+        name="codec",
+        base=begin or "nano",
+        tokens="tokenizer",
+        mel="flow",
+        wave="polish",
+        voice=None if begin else "speaker",
+    )
+    return [*runs, whole]
