@@ -14,6 +14,7 @@ from pathlib import Path
 from antiphon.data.corpus import synthesise
 from antiphon.data.grammar import Split
 from antiphon.data.queue import Done
+from antiphon.data.skills import catalogue
 from antiphon.data.skills.cast import Cast
 from antiphon.data.skills.classes import ELEVEN
 from antiphon.data.skills.spec import SkillSpec
@@ -28,6 +29,9 @@ PLAIN = {"en": ("greet", "fact", "say", "story"), "zh": ("greetings", "facts", "
 
 def _set(name: str, clips: int, task: str, split: Split, *, language: str = "", only: Sequence[str] = (),
          cast: Cast = "seen", around: Mapping[str, float] = CLEAN, aloud: bool = False) -> SkillSpec:  # fmt: skip
+    """A set of some skills; those that hold nothing out of that kind are left out."""
+    able = {s.name for s in catalogue.skills() if s.task == task and split in s.splits and language in ("", s.language)}
+    only = [one for one in only if one in able]
     return SkillSpec(name=name, clips=clips, seed=SEED, shard=SHARD, tasks={task: 1.0}, only=tuple(only), split=split,
                      language=language, cast=cast, around=around, aloud=aloud)  # fmt: skip
 
