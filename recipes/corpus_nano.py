@@ -50,6 +50,7 @@ class Corpus:
     target_salad: int = 8_000  # besides: words in an order that nobody says are what is read aloud worst
     known: int = 20_000  # replies drawn to find what the held-out texts must avoid
     heard: int = 15_500
+    heard_salad: int = 12_000  # besides: what cannot be guessed must be heard
     dialogues: int = 14_000
     dev: int = 300
     dev_awb: int = 150
@@ -138,6 +139,11 @@ def heard_texts() -> tuple[tuple[str, ...], tuple[str, ...]]:
         (lambda: world.sentences(rng), RUN.dev // 5),
     ):
         dev += distinct(draw, count, taken)
+
+    def unguessable() -> str:
+        return salad_text(rng, 2, 8) if rng.random() < 0.5 else world.sample(rng, "say").turns[0].user
+
+    train += distinct(unguessable, RUN.heard_salad, taken)
     Random(RUN.seed + 2).shuffle(dev)
     return tuple(train), tuple(dev)
 

@@ -25,7 +25,8 @@ def corpus() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules["corpus_nano"] = module
     spec.loader.exec_module(module)
-    module.RUN = replace(module.RUN, target=1500, target_first=1000, target_salad=500, known=2000, heard=1000, dev=60)
+    few = {"target": 1500, "target_first": 1000, "target_salad": 500, "heard": 1000, "heard_salad": 500, "dev": 60}
+    module.RUN = replace(module.RUN, known=2000, **few)
     return module
 
 
