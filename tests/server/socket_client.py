@@ -11,6 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 from .running import Running
 
 PATIENCE_S = 120
+TRAILING = ("rate_limits.updated",)  # what may follow a reply that is done
 
 
 class Socket:
@@ -44,6 +45,8 @@ class Socket:
         """Send an event; the error that must be the next thing that comes, and that names the event."""
         self.send(kind, event_id="mine", **fields)
         event = self.take()
+        while event["type"] in TRAILING:
+            event = self.take()
         assert event["type"] == "error" and event["error"]["event_id"] == "mine", event
         return dict(event["error"])
 
