@@ -54,12 +54,12 @@ async def realtime(client: openai.AsyncOpenAI, stage: Stage) -> dict[str, Any]:
         listener = asyncio.ensure_future(talk.listen())
         await connection.session.update(session={"type": "realtime", "tools": [TOOL]})
         report: dict[str, Any] = {}
-        words, seconds, response = await talk.ask(stage.sound("capital"))
-        report["answer"] = {"words": words, "seconds": seconds, "status": response.status}
-        report["tool"] = await tool(talk, stage)
         first, _, _ = await talk.ask(stage.sound("tell"))
         second, _, _ = await talk.ask(stage.sound("ask"))
         report["memory"] = [first, second]
+        words, seconds, response = await talk.ask(stage.sound("capital"))
+        report["answer"] = {"words": words, "seconds": seconds, "status": response.status}
+        report["tool"] = await tool(talk, stage)
         report["cut"] = await cut(talk, stage)
         report["kinds"] = sorted({event.type for event in talk.events})
         report["errors"] = [event.error.message for event in talk.of("error")]
@@ -90,7 +90,7 @@ async def cut(talk: Talk, stage: Stage) -> dict[str, Any]:
     first = talk.of("response.output_audio.delta", since)[0]
     begun = talk.times[talk.events.index(first)]
     middle = len(talk.events)
-    speaking = asyncio.ensure_future(talk.say(stage.sound("ask")))
+    speaking = asyncio.ensure_future(talk.say(stage.sound("name")))
     await until("speech_started", lambda: bool(talk.of("input_audio_buffer.speech_started", middle)))
     heard_ms = min(int((time.monotonic() - begun) * 1000), int(talk.heard(since)[1] * 1000))
     await talk.connection.conversation.item.truncate(item_id=first.item_id, content_index=0, audio_end_ms=heard_ms)
