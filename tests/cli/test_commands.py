@@ -131,14 +131,14 @@ def test_an_interrupted_answer_leaves_nothing_half_written(
 ) -> None:
     from antiphon.runtime.speech import Utterer
 
-    inner = Utterer._render
+    inner = Utterer.render
 
-    def interrupted(self: Utterer, final: bool) -> object:
+    def interrupted(self: Utterer, *, final: bool = False) -> object:
         if self.wanted == 25:
             raise KeyboardInterrupt
-        return inner(self, final)
+        return inner(self, final=final)
 
-    monkeypatch.setattr(Utterer, "_render", interrupted)
+    monkeypatch.setattr(Utterer, "render", interrupted)
     ran = antiphon("talk", question, "-o", tmp_path / "answer.wav", *asked, "--max-tokens", 80)
     assert ran.status not in (0, 2) and "Traceback" not in ran.err
     assert list(tmp_path.iterdir()) == []

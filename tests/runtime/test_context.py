@@ -94,8 +94,8 @@ def test_hours_of_talk_in_a_bounded_context() -> None:
 def test_what_it_saves_depends_on_the_rates() -> None:
     minute = (60.0, 60.0, 2 * 60 * 3)  # heard, spoken, words: about three a second
     assert STEP_AUDIO_1.ratio(*minute) == pytest.approx(13.9, abs=0.1)
-    assert STEP_AUDIO_2.ratio(60, 0, 180) == pytest.approx(4.2, abs=0.1)
-    assert STEP_AUDIO_2.ratio(0, 60, 180) == pytest.approx(10.4, abs=0.1)
+    assert STEP_AUDIO_2.ratio(60.0, 0.0, 180) == pytest.approx(4.2, abs=0.1)
+    assert STEP_AUDIO_2.ratio(0.0, 60.0, 180) == pytest.approx(10.4, abs=0.1)
 
 
 def test_settings_that_cannot_be() -> None:

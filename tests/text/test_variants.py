@@ -19,6 +19,7 @@ TEXT_PROMPTS = {
     "32b": [*CHAT, "<|BOT|>assistant\n"],
     "nano": [*CHAT, "<|BOT|>assistant\n"],
     "mini-think": [*CHAT, "<|BOT|>assistant\n\n<think>\n"],
+    "nano-think": [*CHAT, "<|BOT|>assistant\n<think>\n"],
     "r1": [*CHAT, "<|BOT|>assistant\n<think>\n"],
     "mini-base": ["请记录下你所听到的语音内容。", HEARD],
 }
@@ -27,6 +28,7 @@ SPEECH_ENDS = {
     "32b": "<|BOT|>assistant\n<tts_start>",
     "nano": "<|BOT|>assistant\n<tts_start>",
     "mini-think": "<|BOT|>assistant\n\n<think>\n",
+    "nano-think": "<|BOT|>assistant\n<think>\n",
     "mini-base": "<tts_start>",
 }
 STOPS = {"mini-base": {151643, 151665}}

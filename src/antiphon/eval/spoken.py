@@ -30,7 +30,7 @@ from antiphon.text.prompts import task_prompt
 Embedding = npt.NDArray[np.float64]
 PROMPT_TEXT = "my friend maria is from rome and she likes bread and rice. on monday we go to the big station."
 OTHER_TEXT = "the small dog is brown and very happy today. please give my brother seven minutes."
-TEXTS = ("the capital of france is paris.", "my brother is very tired today.", "we eat at seven and go home at nine.")
+TEXTS = ("my sister lives in paris now.", "my brother is very tired today.", "we eat at seven and go home at nine.")
 CLONED = 20
 
 
