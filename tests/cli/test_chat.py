@@ -1,6 +1,7 @@
 """`antiphon chat` through pipes: typed turns, and a recording for a microphone."""
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -77,10 +78,30 @@ def test_the_machines_own_sound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not played.any()
 
 
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Audio]:
+    """What the terminal shows when nano is asked for the capital of France, and what is heard."""
+    answer = tmp_path_factory.mktemp("chat") / "answer.wav"
+    command = [sys.executable, "-m", "antiphon.cli.main", "chat", "--microphone", str(PRESET / "question.wav")]
+    ran = subprocess.run([*command, "-o", str(answer)], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout, Audio.read(answer)
+
+
 @pytest.mark.slow
-@pytest.mark.skip(reason="open: with type checks on it did not end, and what was said is shown as the answer to it")
-def test_nano_answers_a_recording(antiphon: Run, tmp_path: Path) -> None:
-    ran = antiphon("chat", "--microphone", PRESET / "question.wav", "-o", tmp_path / "answer.wav")
-    assert ran.status == 0, ran.err
-    assert "paris" in ran.out and "[you: what is the capital of france" in ran.out
-    assert Audio.read(tmp_path / "answer.wav").duration_s > 1
+def test_nano_answers_a_recording(spoken: tuple[str, Audio]) -> None:
+    words, sound = spoken
+    assert "paris" in words and "[you: " in words
+    assert sound.duration_s > 1
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="nano's third generation writes the answer where this question's words are asked")
+def test_nano_shows_what_was_asked(spoken: tuple[str, Audio]) -> None:
+    assert "[you: what is the capital of france" in spoken[0]
+
+
+def test_a_chat_that_fails_ends(antiphon: Run, asked: list[object], question: Path) -> None:
+    """The recording would go on until it is answered; what takes the answer is full."""
+    full = antiphon("chat", "--microphone", question, "-o", "/dev/full", *asked)
+    assert full.status == 2 and "space" in full.err

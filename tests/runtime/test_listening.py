@@ -62,3 +62,5 @@ def test_sound_is_forgotten_and_what_is_kept_is_bounded() -> None:
 def test_windows_have_bounds() -> None:
     with pytest.raises(ConfigError):
         Cutting("windowed", 9)
+    with pytest.raises(ConfigError):
+        Cutting("sliding")

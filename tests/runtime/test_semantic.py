@@ -91,6 +91,6 @@ def test_a_conversation_with_it() -> None:
 
 
 def test_settings_that_cannot_be() -> None:
-    for wrong in ({"shortest_ms": 50}, {"shortest_ms": 3_000}):
+    for wrong in ({"eagerness": "wild"}, {"shortest_ms": 50}, {"shortest_ms": 3_000}):
         with pytest.raises(ConfigError):
-            SemanticVad(**wrong)
+            SemanticVad(**wrong)  # type: ignore[arg-type]

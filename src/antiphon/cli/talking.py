@@ -70,13 +70,15 @@ async def _talk(model: Loaded, plan: Plan, settings: Settings) -> None:
             async with converse(model, replace(settings, lead_ms=None)) as talk:
                 await _typed(talk, words, out)
             return
-        detector = ServerVad() if plan.eagerness is None else SemanticVad(eagerness=plan.eagerness)  # type: ignore[arg-type]
+        detector = ServerVad() if plan.eagerness is None else SemanticVad(eagerness=plan.eagerness)
         can_transcribe = model.variant.tasks is None or "transcribe" in model.variant.tasks
         settings = replace(settings, detector=detector, transcribe=can_transcribe)
         async with converse(model, settings, Vad.find()) as talk:
             shown = asyncio.ensure_future(_show(talk, words, out))
             sound = listen() if plan.recording is None else _played(plan.recording, talk)
             async for samples in sound:
+                if shown.done():  # it failed, and says why below
+                    break
                 talk.live.hear(samples)
             talk.end()
             await shown

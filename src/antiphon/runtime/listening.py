@@ -11,7 +11,6 @@ with the same cuts*, to the bit. They are never mixed within a conversation.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -26,19 +25,19 @@ from antiphon.text.chat import AudioItem
 PER_MS = exact_div(HEARD_HZ, 1000)  # samples
 KEPT_MS = 60_000  # of sound that may still become part of a piece: the longest, with its padding and a pause
 SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 2, 8
-CutMode: TypeAlias = Literal["exact", "windowed"]
+CUT_MODES = ("exact", "windowed")
 
 
 @dataclass(frozen=True)
 class Cutting:
-    """Where a turn is cut into pieces. `window_s` is for the windowed mode alone."""
+    """Where a turn is cut into pieces; `window_s` is for the windowed mode alone. Raises ConfigError for other modes."""
 
-    mode: CutMode = "exact"
+    mode: str = "exact"  # of CUT_MODES
     window_s: int = 4
 
     def __post_init__(self) -> None:
-        if self.mode not in ("exact", "windowed"):
-            raise ConfigError(f"the cutting {self.mode!r} was asked for; choose exact or windowed.")
+        if self.mode not in CUT_MODES:
+            raise ConfigError(f"the cutting {self.mode!r} was asked for; choose {' or '.join(CUT_MODES)}.")
         if not SHORTEST_WINDOW_S <= self.window_s <= LONGEST_WINDOW_S:
             raise ConfigError(
                 f"windows of {self.window_s} s were asked for; choose {SHORTEST_WINDOW_S} to {LONGEST_WINDOW_S} s."

@@ -8,12 +8,10 @@ model: how sure it is of the reply that it begins at the pause. Where nobody say
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from antiphon.errors import ConfigError
 from antiphon.runtime.turns import Frame, ServerVad, ServerVadState, Signal, Speech, TurnEnd
 
-Eagerness = Literal["low", "medium", "high", "auto"]
 LONGEST_MS = {"low": 8_000, "medium": 4_000, "auto": 4_000, "high": 2_000}
 UNKNOWN = 0.6  # what is believed while nobody says anything
 
@@ -35,9 +33,9 @@ class SemanticState:
 
 @dataclass(frozen=True, kw_only=True)
 class SemanticVad:
-    """OpenAI's `semantic_vad`: `eagerness` bounds the wait, to 8, 4 or 2 seconds."""
+    """OpenAI's `semantic_vad`: `eagerness` (a name of LONGEST_MS) bounds the wait. Raises ConfigError for any other."""
 
-    eagerness: Eagerness = "auto"
+    eagerness: str = "auto"
     threshold: float = 0.5
     prefix_padding_ms: int = 300
     pause_ms: int = 160
