@@ -55,7 +55,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,eval]"
 	touch $(VENV)/.installed $@
 
 clean:
