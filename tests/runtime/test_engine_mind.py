@@ -1,12 +1,16 @@
 """A mind on engines says what a session says: the same ids, the same words, the same sound to the byte."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import CapacityError
+from antiphon.rates import SAMPLES_PER_CODE
+from antiphon.runtime.engine import Request as Generation
+from antiphon.runtime.engine import Step, Token
 from antiphon.runtime.engine_mind import EngineMind
 from antiphon.runtime.events import AudioOut, End, Text, ToolResult
 from antiphon.runtime.history import Heard
@@ -18,7 +22,7 @@ from antiphon.text.toolcall import ToolCall
 from antiphon.tools.tool import CLOCK, Tool
 from tests.runtime.conftest import noise
 from tests.runtime.inline import InlineEngine, InlineVoices
-from tests.runtime.test_session import end_of, sound_of, with_variant
+from tests.runtime.test_session import CALL, end_of, sound_of, spoken, with_variant
 
 SAMPLING = Sampling(temperature=0.8, seed=5)
 
@@ -113,6 +117,26 @@ def test_what_fails_is_one_sentence(model: Model) -> None:
     lost, full = asyncio.run(run())
     assert isinstance(lost, Finished) and "was not given" in lost.error
     assert isinstance(full, Finished) and full.error == "the sound is too long."
+
+
+def test_what_is_said_before_a_call_is_heard_before_it(model: Model, clip: Audio) -> None:
+    ids = spoken(model, "let me check", list(range(40)), CALL)
+
+    class Scripted(InlineEngine):
+        async def generate(self, request: Generation) -> AsyncGenerator[Step, None]:
+            for place, token in enumerate(ids):
+                yield Token(token, place, 0.0, 0.0)
+
+    async def run() -> list[Told]:
+        mind = EngineMind(model, Scripted(model), InlineVoices(model), "one")
+        return await ask(mind, Request((Message("human", "hi"),), "speech", (CLOCK,), voice=clip))
+
+    told = asyncio.run(run())
+    events = [news.event for news in told if isinstance(news, Progress) and news.event is not None]
+    (call,) = [event for event in events if isinstance(event, ToolCall)]
+    assert len(heard(told)) == 40 * SAMPLES_PER_CODE
+    assert all(isinstance(event, Text) for event in events[events.index(call) + 1 :])
+    assert [i for news in told if isinstance(news, Progress) for i in news.ids] == ids[:-1]
 
 
 def test_tools_run_beside_and_their_errors_are_results(model: Model) -> None:

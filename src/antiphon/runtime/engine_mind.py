@@ -170,12 +170,15 @@ class EngineMind:
         mouth = None
         if request.form == "speech" and self.voices is not None:
             mouth = self.voices.utter(request.voice, request.sampling.seed)
+        held = list[Progress]()
         sound = None if mouth is None else self._start(_play(mouth, tell))
         try:
-            await self._words(request, prompt, said, mouth, tell)
+            await self._words(request, prompt, said, mouth, tell if mouth is None else _behind_the_sound(tell, held))
             if mouth is not None and sound is not None:
                 mouth.finish()
                 await sound
+            for progress in held:
+                tell(progress)
         finally:
             if mouth is not None and sound is not None and not sound.done():
                 mouth.stop()
@@ -232,6 +235,18 @@ class EngineMind:
         prompt = encode(pieces, self.model.parts.tokenizer, self.model.parts.layout)
         check_merged(prompt, _sounds(messages))
         return prompt
+
+
+def _behind_the_sound(tell: Tell, held: list[Progress]) -> Tell:
+    """The same `tell`, which holds a call and what comes behind it: what is said before a call is heard before it."""
+
+    def tell_or_hold(news: Told) -> None:
+        if isinstance(news, Progress) and (held or isinstance(news.event, ToolCall)):
+            held.append(news)
+        else:
+            tell(news)
+
+    return tell_or_hold
 
 
 async def _play(mouth: Mouth, tell: Tell) -> None:
