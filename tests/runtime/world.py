@@ -194,6 +194,9 @@ class Scripted:
     def keep(self, keys: frozenset[str]) -> None:
         self.sounds = {key: sound for key, sound in self.sounds.items() if key in keys}
 
+    def close(self) -> None:
+        self.sounds = {}
+
     def begin(self, request: Request, tell: Callable[[Told], None]) -> "Script":
         contents = [m.content for m in request.messages if isinstance(m.content, tuple)]
         assert all(i.key in self.sounds for c in contents for i in c if isinstance(i, AudioItem))

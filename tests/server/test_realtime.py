@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -167,6 +168,27 @@ def test_a_telephone_asks_and_hears_the_answer(server: Running, question: bytes)
         kept = socket.ask("conversation.item.retrieve", "conversation.item.retrieved", item_id=place["item_id"])
         (part,) = kept["item"]["content"]
         assert PARIS.startswith(part["transcript"]) and 3 < len(part["transcript"]) < len(PARIS)
+
+
+def test_sessions_and_requests_at_the_same_time_get_what_each_gets_alone(server: Running) -> None:
+    questions = ["hello", "who are you?"]
+
+    def spoken(question: str) -> str:
+        with opened(server) as socket:
+            socket.write(question)
+            events = answered(socket)
+            return "".join(event["delta"] for event in events if event["type"] == "response.output_audio.delta")
+
+    def requested(question: str) -> str:
+        messages = [{"role": "user", "content": question}]
+        answer = server.post("/v1/chat/completions", model="m", messages=messages).json
+        return str(answer["choices"][0]["message"]["content"])
+
+    alone = [*map(spoken, questions), *map(requested, questions)]
+    assert len(set(alone)) == len(alone) and all(alone)
+    with ThreadPoolExecutor(4) as pool:
+        aloud, written = pool.map(spoken, questions), pool.map(requested, questions)
+        assert [*aloud, *written] == alone
 
 
 def _samples(wave: Audio) -> Any:

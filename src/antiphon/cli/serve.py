@@ -21,6 +21,10 @@ def serve(
     key_file: Annotated[Path | None, typer.Option("--key-file", help="A file of such keys, one a line.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="A web page that may come, as https://example.org.")] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at the same time.")] = 16,
+    streams: Annotated[int, typer.Option(min=1, max=64, help="Replies generated at the same time; more wait.")] = 8,
+    deterministic: Annotated[
+        bool, typer.Option(help="A reply is the same whoever else talks; without it many talk with less work.")
+    ] = True,
     requests_per_minute: Annotated[int, typer.Option(min=1, help="Requests of one key.")] = 600,
     drain: Annotated[float, typer.Option(min=0, help="Seconds to finish what is said when told to end.")] = 20.0,
     trace: Annotated[Path | None, typer.Option(help="A file for every id that sessions generate; for tests.")] = None,
@@ -47,6 +51,8 @@ def serve(
         keys=read_keys(_given(api_key, key_file)),
         origins=tuple(origin or ()),
         max_sessions=sessions,
+        streams=streams,
+        deterministic=deterministic,
         requests_per_minute=requests_per_minute,
         trace=trace,
         drain_s=drain,

@@ -124,10 +124,15 @@ class Batch:
         self.counts.aborted += 1
         return Finished("aborted", 0 if stream is None else stream.num_tokens)
 
-    def clear(self) -> None:
+    def stop(self) -> None:
         """Forget every stream that runs and everything that is cached."""
         self.running.clear()
         self.slots = Slots(self.bucket.slots)
+
+    def clear(self) -> None:
+        """The same, and forget who waits."""
+        self.stop()
+        self.waiting.clear()
 
     @property
     def is_busy(self) -> bool:

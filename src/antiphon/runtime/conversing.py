@@ -80,7 +80,6 @@ async def converse(
         yield talk
     finally:
         talk.end()
-        mind.close()
         if voices is not None:
             await voices.close()
         await engine.close()

@@ -278,6 +278,7 @@ class Live:
         """The client is gone: all work ends, nothing more is told."""
         self._asides.stop()
         self._conductor.leave()
+        self._mind.close()
 
 
 def _check(settings: Settings, vad: Vad | None) -> None:

@@ -1,18 +1,17 @@
-"""The engine that runs in this process: a `Batch` on a thread of its own, and streams for an event loop.
+"""The engine that runs in this process: a `Batch` on a thread, and streams for an event loop.
 
     event loop        generate ─ waits for steps ─ yields them
                          │ ▲
-    thread            orders, sounds to encode ─ one recording's piece ─ one step of all streams ─ ...
+    thread            orders ─ one recording's piece ─ orders ─ one step of all streams ─ ...
 
 The loop counts what is under way and refuses what is too much; whatever touches the batch is an order to the thread.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import torch
 
@@ -25,7 +24,6 @@ from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.worker import Worker
 from antiphon.text.chat import AudioItem, AudioSegment
 
-T = TypeVar("T")
 Inbox: TypeAlias = "asyncio.Queue[Step | Exception]"
 KEPT_CONTEXTS = 2  # rows of sound that a conversation keeps, in contexts
 
@@ -42,18 +40,21 @@ class _Open:
 class LocalEngine:
     """See `Engine`. `queue` is how many requests may wait beside those that run; used from one event loop."""
 
-    def __init__(self, model: Loaded, bucket: Bucket | None = None, *, queue: int = 32) -> None:
+    def __init__(
+        self, model: Loaded, bucket: Bucket | None = None, *, queue: int = 32, worker: Worker | None = None
+    ) -> None:
+        """`worker`: the thread, where others work on it too; by default the engine has one of its own."""
         self.bucket = Bucket() if bucket is None else bucket
         self.batch = Batch(model, self.bucket, self._hearing_of)
         self.queue = queue
         self._open: dict[str, _Open] = {}
         self._hearings: dict[str, Hearing] = {}
-        self._jobs: deque[Callable[[], None]] = deque()
         self._inboxes: dict[int, Inbox] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._count = self._rejected = 0
         self._is_closed = False
-        self._worker = Worker("tokens", self._work)
+        self._worker, self._is_alone = worker or Worker("tokens"), worker is None
+        self._duty = self._worker.join(self._work, self._broke)
 
     # --- on the event loop --------------------------------------------------------------------------------------------
 
@@ -61,10 +62,11 @@ class LocalEngine:
         """See `Engine.hear`; each piece is encoded between two steps."""
         if not conversation:
             raise InputError("a sound was given without a conversation; name one to keep it for.")
-        item = await self._job(lambda: self._hearing_of(conversation).add(audio))
+        self._check_open()
+        item = await self._worker.run(self._take, conversation, audio)
         for number, rows in enumerate(item.num_rows):
             if rows:
-                await self._job(partial(self._encode, conversation, AudioSegment(item.key, number, rows)))
+                await self._worker.run(self._encode, conversation, AudioSegment(item.key, number, rows))
         return item
 
     async def generate(self, request: Request) -> AsyncGenerator[Step, None]:
@@ -84,14 +86,14 @@ class LocalEngine:
     def abort(self, id: str) -> None:
         """See `Engine.abort`."""
         if id in self._open:
-            self._worker.post(partial(self._cancel, self._open[id].number))
+            self._duty.post(partial(self._cancel, self._open[id].number))
 
     def forget(self, conversation: str) -> None:
         """See `Engine.forget`."""
         for id, entry in self._open.items():
             if entry.conversation == conversation:
                 self.abort(id)
-        self._worker.post(partial(self._drop, conversation))
+        self._duty.post(partial(self._drop, conversation))
 
     def stats(self) -> Stats:
         """See `Engine.stats`."""
@@ -103,9 +105,10 @@ class LocalEngine:
         for id in list(self._open):
             self.abort(id)
         if not self._is_closed:
-            await self._job(lambda: None)  # what was ordered before is done
+            await self._worker.run(lambda: None)  # what was ordered before is done
         self._is_closed = True
-        await asyncio.get_running_loop().run_in_executor(None, self._worker.close)
+        end = self._worker.close if self._is_alone else self._duty.leave
+        await asyncio.get_running_loop().run_in_executor(None, end)
 
     def _enter(self, request: Request) -> _Open:
         """Take a request in, or refuse it."""
@@ -122,7 +125,7 @@ class LocalEngine:
         self._count += 1
         entry = self._open[request.id] = _Open(self._count, request.conversation)
         self._inboxes[entry.number] = entry.inbox
-        self._worker.post(partial(self.batch.add, entry.number, request))
+        self._duty.post(partial(self.batch.add, entry.number, request))
         return entry
 
     def _check_open(self) -> None:
@@ -132,46 +135,33 @@ class LocalEngine:
     def _leave(self, id: str, entry: _Open) -> None:
         """A generation has ended, or nobody listens any more."""
         del self._open[id], self._inboxes[entry.number]
-        self._worker.post(partial(self._cancel, entry.number))
+        self._duty.post(partial(self._cancel, entry.number))
 
     def _deliver(self, steps: list[tuple[int, Step | Exception]]) -> None:
         for number, step in steps:
             if number in self._inboxes:
                 self._inboxes[number].put_nowait(step)
 
-    async def _job(self, work: Callable[[], T]) -> T:
-        """The result of a piece of work, done by the thread between two steps."""
-        self._check_open()
-        self._loop = loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
-
-        def run() -> None:
-            try:
-                value = work()
-            except Exception as error:  # it belongs to whoever asked
-                loop.call_soon_threadsafe(_settle, result, None, error)
-            else:
-                loop.call_soon_threadsafe(_settle, result, value, None)
-
-        self._worker.post(partial(self._jobs.append, run))
-        return await result
-
     # --- on the thread ------------------------------------------------------------------------------------------------
 
     def _work(self) -> bool:
-        """One job, then one step; whether there is more to do."""
-        if self._jobs:
-            self._jobs.popleft()()
+        """Let in who can be, then one step; whether there is more to do."""
         steps: list[tuple[int, Step | Exception]] = []
         while (admitted := self.batch.admit()) is not None:
             steps.append(admitted)
         try:
             steps += self.batch.step()
         except Exception as error:  # the machine failed under all of them: each ends with this error, others may come
-            steps += [(number, error) for number in list(self.batch.running)]
-            self.batch.clear()
+            steps += [(number, error) for number in self.batch.running]
+            self.batch.stop()
         self._tell(steps)
-        return bool(self._jobs) or self.batch.is_busy
+        return self.batch.is_busy
+
+    def _broke(self, error: Exception) -> None:
+        """The thread broke down: every reply ends with this error, others may come."""
+        numbers = [*self.batch.running, *(number for number, _ in self.batch.waiting)]
+        self.batch.clear()
+        self._tell([(number, error) for number in numbers])
 
     def _cancel(self, number: int) -> None:
         finished = self.batch.cancel(number)
@@ -190,6 +180,9 @@ class LocalEngine:
             self._hearings[conversation] = hearing
         return hearing
 
+    def _take(self, conversation: str, audio: Audio) -> AudioItem:
+        return self._hearing_of(conversation).add(audio)
+
     @torch.inference_mode()
     def _encode(self, conversation: str, segment: AudioSegment) -> None:
         self._hearing_of(conversation).rows(self.batch.model.parts.lm, segment)
@@ -197,13 +190,3 @@ class LocalEngine:
     def _drop(self, conversation: str) -> None:
         self._hearings.pop(conversation, None)
         self.batch.slots.forget(conversation)
-
-
-def _settle(result: "asyncio.Future[T]", value: T | None, error: Exception | None) -> None:
-    """Hand a result over, unless nobody waits for it any more."""
-    if result.cancelled():
-        return
-    if error is not None:
-        result.set_exception(error)
-    else:
-        result.set_result(value)  # type: ignore[arg-type]

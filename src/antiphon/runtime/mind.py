@@ -98,6 +98,10 @@ class Mind(Protocol):
         """Forget every sound but these."""
         ...
 
+    def close(self) -> None:
+        """The conversation is over: what is under way ends, everything of it is forgotten."""
+        ...
+
     def begin(self, request: Request, tell: Callable[[Told], None]) -> Job:
         """Generate one round of a reply."""
         ...

@@ -1,8 +1,10 @@
-"""Many utterances on one flow and one vocoder, on a thread of their own: who will run dry first is rendered first.
+"""Many utterances on one flow and one vocoder, on a thread: who will run dry first is rendered first.
 
     codes a  ··········|·······             a chunk is complete
     codes b  ····                           nothing to do
     thread   open b · chunk of a · ...      the listener of a has heard everything at its `due`
+
+Sound that nobody will miss for `AHEAD_S` leaves the thread to others: to tokens, of which all sound is made.
 
 An utterance alone in a call sounds to the bit as in any other company. With `together` above one, chunks of the same
 stage are rendered in one call, which is less work for each and rounds differently.
@@ -26,6 +28,7 @@ from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.speech import Utterer, render_together, stage
 from antiphon.runtime.worker import Worker
 
+AHEAD_S = 1.0  # of sound that a listener has; with more of it the next chunk can wait
 Heard: TypeAlias = "Tensor | Exception | None"  # None: that was all
 
 
@@ -101,7 +104,8 @@ class LocalMouth:
 class LocalVoices:
     """See `Voices`. `together`: chunks rendered in one call at the most; 1 for the same sound in any company."""
 
-    def __init__(self, model: Loaded, *, together: int = 1) -> None:
+    def __init__(self, model: Loaded, *, together: int = 1, worker: Worker | None = None) -> None:
+        """`worker`: the thread, where others work on it too; by default the voices have one of their own."""
         if not model.speaks:
             raise InputError(f"{model.name} answers in text only; ask for text.")
         self.model, self.together = model, together
@@ -109,7 +113,8 @@ class LocalVoices:
         self.rendered_s = self.busy_s = 0.0  # sound that was made, and the time that it took
         self._is_closed = False
         self._mouths: list[LocalMouth] = []
-        self._worker = Worker("sound", self._work)
+        self._worker, self._is_alone = worker or Worker("sound"), worker is None
+        self._duty = self._worker.join(self._work, self._broke, self._patience)
 
     def utter(self, clip: Audio | None = None, seed: int = 0) -> LocalMouth:
         """See `Voices.utter`; the voice is opened at once, so that it is ready when the first codes are."""
@@ -130,11 +135,12 @@ class LocalVoices:
         self._is_closed = True
         for mouth in self._mouths:
             mouth.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self._worker.close)
+        end = self._worker.close if self._is_alone else self._duty.leave
+        await asyncio.get_running_loop().run_in_executor(None, end)
 
     def post(self, order: Callable[[], None]) -> None:
         """Have the thread do something between two pieces of work."""
-        self._worker.post(order)
+        self._duty.post(order)
 
     # --- on the thread ------------------------------------------------------------------------------------------------
 
@@ -142,6 +148,16 @@ class LocalVoices:
         """Nothing more is rendered of an utterance."""
         if speaking in self.speaking:
             self.speaking.remove(speaking)
+
+    def _patience(self) -> float:
+        chosen = next_up(self.speaking)
+        return 0.0 if chosen is None else max(chosen.due - time.monotonic() - AHEAD_S, 0.0)
+
+    def _broke(self, error: Exception) -> None:
+        """The thread broke down: every utterance ends with this error."""
+        for speaking in self.speaking:
+            speaking.tell(error)
+        self.speaking.clear()
 
     def _work(self) -> bool:
         """Open one voice or render one chunk, of whoever runs dry first; whether there is more to do."""

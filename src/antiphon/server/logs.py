@@ -35,7 +35,7 @@ def to_stderr() -> None:
     """Lines go to standard error; for the command, which owns the process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name in ("antiphon.server", "uvicorn.error"):
+    for name in ("antiphon.server", "antiphon.runtime", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.INFO if name == "antiphon.server" else logging.WARNING)

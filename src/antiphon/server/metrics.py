@@ -1,8 +1,13 @@
 """What a server counts and measures, as Prometheus reads it. One registry for each server; seconds everywhere."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from antiphon.runtime.engine import Stats
 
 FAST = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0)
 SLOW = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -43,6 +48,10 @@ class Metrics:
         """Everything, in the text form of Prometheus."""
         return generate_latest(self.registry)
 
+    def watch(self, stats: Callable[[], Stats]) -> None:
+        """Ask an engine for its figures whenever the page is asked for."""
+        self.registry.register(_Engine(stats))
+
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(f"antiphon_{name}", what, labels, registry=self.registry)
 
@@ -51,3 +60,17 @@ class Metrics:
 
     def _histogram(self, name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"antiphon_{name}", what, labels, buckets=buckets, registry=self.registry)
+
+
+class _Engine(Collector):
+    """The figures of an engine, as they are at the moment."""
+
+    def __init__(self, stats: Callable[[], Stats]) -> None:
+        self.stats = stats
+
+    def collect(self) -> Iterator[Metric]:
+        """One metric for each."""
+        for name, value in self.stats().metrics().items():
+            what = name.removeprefix("antiphon_engine_").replace("_", " ")
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield kind(name, f"of the engine: {what}", value=value)

@@ -1,4 +1,8 @@
-"""What all requests share: the model and its thread, who may come, what is counted, what is kept of replies."""
+"""What all requests share: the model and its thread, who may come, what is counted, what is kept of replies.
+
+    sockets ── Live ── EngineMind ──> engine · voices ─┐
+    HTTP ── one turn of the model ────> run · stream ──┴─> the one thread
+"""
 
 import random
 import time
@@ -6,24 +10,28 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Protocol
 
+from antiphon.runtime.batch import Bucket
 from antiphon.runtime.clock import Clock
+from antiphon.runtime.engine_mind import EngineMind
 from antiphon.runtime.live import Live
 from antiphon.runtime.live_events import LiveEvent
+from antiphon.runtime.local import LocalEngine
 from antiphon.runtime.manner import Settings as LiveSettings
 from antiphon.runtime.mind import Mind
 from antiphon.runtime.model import Model
+from antiphon.runtime.mouths import LocalVoices
 from antiphon.runtime.vad import Vad
+from antiphon.runtime.worker import Worker
 from antiphon.server.keys import Keyring
 from antiphon.server.limits import Places, Rates
 from antiphon.server.metrics import Metrics
-from antiphon.server.mind import ThreadMind
 from antiphon.server.protocol.ids import Ids
 from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.settings import Settings
 from antiphon.server.trace import TracedMind
-from antiphon.server.worker import Worker
 from antiphon.text.chat import Message
 
 
@@ -41,6 +49,7 @@ class OpenSession(Protocol):
 
 
 MOST_KEPT = 64  # replies aloud of one key that may still be named
+TOGETHER = 4  # utterances rendered in one call, where their sound need not be the same in any company
 
 
 @dataclass
@@ -49,20 +58,27 @@ class Service:
 
     model: Model
     settings: Settings
-    worker: Worker = field(default_factory=Worker)
+    worker: Worker = field(default_factory=lambda: Worker("model"))
     metrics: Metrics = field(default_factory=Metrics)
     ids: Ids = field(default_factory=lambda: Ids(random.SystemRandom()))
     created: int = field(default_factory=lambda: int(time.time()))
     is_draining: bool = False
 
     def __post_init__(self) -> None:
-        most, each = self.settings.max_sessions, self.settings.sessions_per_key
+        settings, model = self.settings, self.model
+        most, each = settings.max_sessions, settings.sessions_per_key
         self.keyring = Keyring(self.settings.keys, time.time)
         self.rates = Rates(self.settings.requests_per_minute, time.monotonic)
         self.sessions = Places("sessions", most, each)
         self.requests = Places("requests", self.settings.max_requests, self.settings.max_requests)
         self.kept = Kept(self.settings.audio_ttl_s)
         self.open: set[OpenSession] = set()
+        bucket = bucket_of(settings.streams, settings.deterministic)
+        self.engine = LocalEngine(model, bucket, queue=2 * most, worker=self.worker)
+        together = 1 if settings.deterministic else TOGETHER
+        self.voices = LocalVoices(model, together=together, worker=self.worker) if model.speaks else None
+        self.metrics.watch(self.engine.stats)
+        self._conversations = count()
 
     def warm(self) -> None:
         """Load and open what the first request would wait for."""
@@ -77,7 +93,7 @@ class Service:
 
     def open_live(self, clock: Clock, tell: Callable[[LiveEvent], None]) -> Live:
         """A new conversation; `tell` hears of it."""
-        mind: Mind = ThreadMind(self.model, self.worker)
+        mind: Mind = EngineMind(self.model, self.engine, self.voices, f"session-{next(self._conversations)}")
         if self.settings.trace is not None:
             mind = TracedMind(mind, self.settings.trace)
         return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad)
@@ -85,6 +101,11 @@ class Service:
     def is_speaking(self) -> bool:
         """Whether any session says something just now."""
         return any(session.is_speaking for session in self.open)
+
+
+def bucket_of(streams: int, deterministic: bool) -> Bucket:
+    """The shapes of an engine that generates so many replies at once."""
+    return Bucket(streams=streams, places=max(2 * streams, 4), slots=2 * streams, deterministic=deterministic)
 
 
 @dataclass

@@ -41,6 +41,9 @@ class TracedMind:
     def keep(self, keys: frozenset[str]) -> None:
         self.mind.keep(keys)
 
+    def close(self) -> None:
+        self.mind.close()
+
     def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Job:
         return self.mind.run(tool, call, tell)
 
