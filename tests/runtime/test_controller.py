@@ -74,7 +74,7 @@ def test_short_sounds_neither_begin_a_turn_nor_stop_a_reply() -> None:
 
 def test_barge_in_cuts_at_what_the_client_says_was_heard() -> None:
     state, orders = play([*SPEAKING, Played(0, 160), Speech(LATER)])
-    assert state.phase == "interrupted" and orders[-2:] == [Silence(0), SpeechStarted(2000)]
+    assert state.phase == "interrupted" and orders[-2:] == [SpeechStarted(2000), Silence(0)]
     state, orders = play([*SPEAKING, Played(0, 160), Speech(LATER), Silenced(0, 201), TurnEnd(LATER)])
     assert orders[-4:] == [Cut(0, 201), SpeechStopped(3000), TakeTurn(LATER), Begin(1, 1)]
     state, orders = play([*SPEAKING, Played(0, 160), Speech(LATER), TurnEnd(LATER), Silenced(0, 201)])

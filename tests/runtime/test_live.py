@@ -131,6 +131,10 @@ def test_speech_stops_a_reply_and_the_history_keeps_what_was_heard() -> None:
     cut = stage.of(told.Cut)[-1]
     assert stage.client.heard_ms(cut.item) == cut.heard_ms
     assert done[-1].reason in ("turn_detected", None)
+    kinds = stage.kinds()
+    begun = len(kinds) - 1 - kinds[::-1].index("SpeechStarted")
+    assert kinds[begun + 1] == "Interrupted" and kinds[begun - 1] != "ReplyDone"  # why, before what comes of it
+    assert set(kinds[begun + 2 :]) <= {"ItemDone", "ReplyDone", "Cut"}
     stage.talk((30, 0)).wait()
     check_all(stage)
     entry = next(e for e in stage.spoken() if e.id == cut.item)

@@ -112,7 +112,7 @@ class Controller:
             return state, ()
         state, stopped = self._silence(state)
         state, started = self._listen_to(state, told.utterance)
-        return state, (*stopped, *started)
+        return state, (*started, *stopped)  # the client knows why before it is told to be silent
 
     def _listen_to(self, state: State, utterance: Utterance) -> Moved:
         phase: Phase = "user" if state.silenced is None else "interrupted"
