@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-CLIENTS := openai
+CLIENTS := openai agents
 QUESTION := src/antiphon/presets/nano/question.wav
 
 .PHONY: talk test test-slow test-clients test-gpu train-smoke lint clean

@@ -8,17 +8,21 @@ A driver is started with the server's address and a folder of recordings (PCM16,
 
 import argparse
 import asyncio
+import itertools
 import json
 import sys
 import time
+from array import array
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 RATE = 24_000
 CHUNK_MS = 100
-CHUNK = RATE * 2 * CHUNK_MS // 1000  # bytes
+BYTES_PER_S = RATE * 2
+CHUNK = BYTES_PER_S * CHUNK_MS // 1000
 SILENCE = bytes(CHUNK)
-AFTER_S = 1.0  # of silence behind a question
 PATIENCE_S = 240.0  # for anything to happen, on a machine with other work
 RESULT = "Friday 20 November 2026 14:35"
 CLOCK = {
@@ -43,14 +47,60 @@ class Stage:
         return (self.sounds / f"{name}.pcm").read_bytes()
 
 
-async def speak(send: Callable[[bytes], Awaitable[None]], sound: bytes, after_s: float = AFTER_S) -> None:
-    """A recording as a microphone sends it: a tenth of a second at a time, silence behind."""
-    sound += bytes(-len(sound) % CHUNK)
-    chunks = [sound[i : i + CHUNK] for i in range(0, len(sound), CHUNK)]
-    begun = time.monotonic()
-    for number, chunk in enumerate([*chunks, *[SILENCE] * int(after_s * 1000 / CHUNK_MS)]):
-        await asyncio.sleep(begun + number * CHUNK_MS / 1000 - time.monotonic())
-        await send(chunk)
+class Microphone:
+    """What is said, a tenth of a second at a time, and silence where nothing is: a microphone never stops."""
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._send, self._chunks = send, deque[bytes]()
+
+    async def __aenter__(self) -> "Microphone":
+        self._task = asyncio.ensure_future(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+
+    async def say(self, sound: bytes) -> None:
+        """Speak a recording, to its end."""
+        sound += bytes(-len(sound) % CHUNK)
+        self._chunks.extend(sound[i : i + CHUNK] for i in range(0, len(sound), CHUNK))
+        await until("the microphone", lambda: not self._chunks)
+
+    async def _run(self) -> None:
+        begun = time.monotonic()
+        for number in itertools.count():
+            await asyncio.sleep(begun + number * CHUNK_MS / 1000 - time.monotonic())
+            await self._send(self._chunks.popleft() if self._chunks else SILENCE)
+
+
+class Loudspeaker:
+    """Plays what comes, one piece after another, by the clock."""
+
+    def __init__(self) -> None:
+        self.sound = b""
+        self._ends = 0.0
+
+    @property
+    def is_playing(self) -> bool:
+        return time.monotonic() < self._ends
+
+    def play(self, sound: bytes) -> None:
+        self._ends = max(self._ends, time.monotonic()) + len(sound) / BYTES_PER_S
+        self.sound += sound
+
+    def stop(self) -> None:
+        """What was not played never is."""
+        self._ends = 0.0
+
+    def heard_ms(self, since: int) -> int:
+        """How much has sounded of what came behind the first `since` bytes."""
+        left = max(self._ends - time.monotonic(), 0.0)
+        return max(int((len(self.sound) - since) / BYTES_PER_S * 1000 - left * 1000), 0)
+
+    def report(self, words: str, since: int = 0) -> dict[str, Any]:
+        """The words of a reply, and its sound: how long, and how loud at most (1 is full scale)."""
+        samples = array("h", self.sound[since:])
+        return {"words": words, "seconds": len(samples) / RATE, "peak": max(map(abs, samples), default=0) / 32_768}
 
 
 async def until(what: str, happened: Callable[[], bool]) -> None:

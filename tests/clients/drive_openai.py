@@ -4,12 +4,11 @@ import asyncio
 import base64
 import io
 import json
-import time
 import wave
 from typing import Any
 
 import openai
-from acts import ABOUT_CLOCK, CLOCK, RESULT, Stage, play, speak, until
+from acts import ABOUT_CLOCK, CLOCK, RESULT, Loudspeaker, Microphone, Stage, play, until
 
 TOOL = {"type": "function", "name": "clock", "description": ABOUT_CLOCK, "parameters": CLOCK}
 CHAT_TOOL = {"type": "function", "function": {k: v for k, v in TOOL.items() if k != "type"}}
@@ -18,97 +17,89 @@ CHAT_TOOL = {"type": "function", "function": {k: v for k, v in TOOL.items() if k
 class Talk:
     """A realtime session, and what came of it."""
 
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
+    def __init__(self, connection: Any, microphone: Microphone) -> None:
+        self.connection, self.microphone = connection, microphone
         self.events: list[Any] = []
-        self.times: list[float] = []
+        self.speaker = Loudspeaker()
 
     async def listen(self) -> None:
         async for event in self.connection:
             self.events.append(event)
-            self.times.append(time.monotonic())
-
-    async def say(self, sound: bytes) -> None:
-        buffer = self.connection.input_audio_buffer
-        await speak(lambda chunk: buffer.append(audio=base64.b64encode(chunk).decode()), sound)
+            if event.type == "response.output_audio.delta":
+                self.speaker.play(base64.b64decode(event.delta))
 
     def of(self, kind: str, since: int = 0) -> list[Any]:
         return [event for event in self.events[since:] if event.type == kind]
 
-    async def ask(self, sound: bytes, replies: int = 1) -> tuple[str, float, Any]:
-        """A spoken question: the words of the answer, the seconds of its sound, the last response."""
-        since = len(self.events)
-        await self.say(sound)
-        await until("response.done", lambda: len(self.of("response.done", since)) >= replies)
-        return (*self.heard(since), self.of("response.done", since)[-1].response)
+    async def ask(self, sound: bytes) -> tuple[dict[str, Any], Any]:
+        """A spoken question: the words and the sound of the answer, and the response."""
+        since, begun = len(self.events), len(self.speaker.sound)
+        await self.microphone.say(sound)
+        return await self.answer(since, begun)
 
-    def heard(self, since: int) -> tuple[str, float]:
+    async def answer(self, since: int, begun: int) -> tuple[dict[str, Any], Any]:
+        await until("response.done", lambda: bool(self.of("response.done", since)))
+        await until("silence", lambda: not self.speaker.is_playing)
         words = "".join(event.delta for event in self.of("response.output_audio_transcript.delta", since))
-        sound = b"".join(base64.b64decode(event.delta) for event in self.of("response.output_audio.delta", since))
-        return words, len(sound) / 48_000
+        return self.speaker.report(words, begun), self.of("response.done", since)[-1].response
+
+    async def tool(self, sound: bytes) -> dict[str, Any]:
+        """A question that takes the clock: we say what it shows."""
+        since = len(self.events)
+        before, response = await self.ask(sound)
+        (call,) = [item for item in response.output if item.type == "function_call"]
+        result = {"type": "function_call_output", "call_id": call.call_id, "output": RESULT}
+        await self.connection.conversation.item.create(item=result)
+        middle, begun = len(self.events), len(self.speaker.sound)
+        await self.connection.response.create()
+        told = self.of("response.function_call_arguments.done", since)[0]
+        assert (told.name, told.arguments) == (call.name, call.arguments)
+        after, _ = await self.answer(middle, begun)
+        return {"name": call.name, "arguments": json.loads(call.arguments), "before": before["words"], **after}
+
+    async def cut(self, first: bytes, second: bytes) -> dict[str, Any]:
+        """Speak over the reply to the first, and say how much of it was heard."""
+        since, begun = len(self.events), len(self.speaker.sound)
+        await self.microphone.say(first)
+        await until("sound", lambda: len(self.speaker.sound) > begun)
+        middle = len(self.events)
+        speaking = asyncio.ensure_future(self.microphone.say(second))
+        await until("speech_started", lambda: bool(self.of("input_audio_buffer.speech_started", middle)))
+        heard_ms = self.speaker.heard_ms(begun)
+        self.speaker.stop()
+        item = self.of("response.output_audio.delta", since)[0].item_id
+        items = self.connection.conversation.item
+        await items.truncate(item_id=item, content_index=0, audio_end_ms=heard_ms)
+        await items.retrieve(item_id=item)
+        await until("retrieved", lambda: bool(self.of("conversation.item.retrieved", middle)))
+        await speaking
+        await until("the next answer", lambda: len(self.of("response.done", since)) >= 2)
+        silenced, answered = [event.response for event in self.of("response.done", since)][:2]
+        return {
+            "status": silenced.status,
+            "reason": silenced.status_details and silenced.status_details.reason,
+            "heard_ms": self.of("conversation.item.truncated", middle)[0].audio_end_ms,
+            "kept": self.of("conversation.item.retrieved", middle)[0].item.content[0].transcript,
+            "next": answered.status,
+            "words": self.of("response.output_audio_transcript.done", since)[-1].transcript,
+        }
 
 
 async def realtime(client: openai.AsyncOpenAI, stage: Stage) -> dict[str, Any]:
     async with client.realtime.connect(model="gpt-realtime") as connection:
-        talk = Talk(connection)
-        listener = asyncio.ensure_future(talk.listen())
         await connection.session.update(session={"type": "realtime", "tools": [TOOL]})
-        report: dict[str, Any] = {}
-        first, _, _ = await talk.ask(stage.sound("tell"))
-        second, _, _ = await talk.ask(stage.sound("ask"))
-        report["memory"] = [first, second]
-        words, seconds, response = await talk.ask(stage.sound("capital"))
-        report["answer"] = {"words": words, "seconds": seconds, "status": response.status}
-        report["tool"] = await tool(talk, stage)
-        report["cut"] = await cut(talk, stage)
-        report["kinds"] = sorted({event.type for event in talk.events})
-        report["errors"] = [event.error.message for event in talk.of("error")]
-        listener.cancel()
-        return report
-
-
-async def tool(talk: Talk, stage: Stage) -> dict[str, Any]:
-    since = len(talk.events)
-    words, _, response = await talk.ask(stage.sound("time"))
-    (call,) = [item for item in response.output if item.type == "function_call"]
-    await talk.connection.conversation.item.create(
-        item={"type": "function_call_output", "call_id": call.call_id, "output": RESULT}
-    )
-    middle = len(talk.events)
-    await talk.connection.response.create()
-    await until("the tool's answer", lambda: bool(talk.of("response.done", middle)))
-    told = talk.of("response.function_call_arguments.done", since)[0]
-    assert (told.name, told.arguments) == (call.name, call.arguments)
-    return {"name": call.name, "arguments": json.loads(call.arguments), "before": words, "words": talk.heard(middle)[0]}
-
-
-async def cut(talk: Talk, stage: Stage) -> dict[str, Any]:
-    """Speak over the reply, and say how much of it was heard."""
-    since = len(talk.events)
-    await talk.say(stage.sound("capital"))
-    await until("sound", lambda: bool(talk.of("response.output_audio.delta", since)))
-    first = talk.of("response.output_audio.delta", since)[0]
-    begun = talk.times[talk.events.index(first)]
-    middle = len(talk.events)
-    speaking = asyncio.ensure_future(talk.say(stage.sound("name")))
-    await until("speech_started", lambda: bool(talk.of("input_audio_buffer.speech_started", middle)))
-    heard_ms = min(int((time.monotonic() - begun) * 1000), int(talk.heard(since)[1] * 1000))
-    await talk.connection.conversation.item.truncate(item_id=first.item_id, content_index=0, audio_end_ms=heard_ms)
-    await until("truncated", lambda: bool(talk.of("conversation.item.truncated", middle)))
-    await talk.connection.conversation.item.retrieve(item_id=first.item_id)
-    await until("retrieved", lambda: bool(talk.of("conversation.item.retrieved", middle)))
-    await speaking
-    await until("the next answer", lambda: len(talk.of("response.done", since)) >= 2)
-    silenced, answered = [event.response for event in talk.of("response.done", since)][:2]
-    last = len(talk.events) - 1 - [e.type for e in reversed(talk.events)].index("response.created")
-    return {
-        "status": silenced.status,
-        "reason": silenced.status_details and silenced.status_details.reason,
-        "heard_ms": heard_ms,
-        "kept": talk.of("conversation.item.retrieved", middle)[0].item.content[0].transcript,
-        "next": answered.status,
-        "words": talk.heard(last)[0],
-    }
+        buffer = connection.input_audio_buffer
+        async with Microphone(lambda chunk: buffer.append(audio=base64.b64encode(chunk).decode())) as microphone:
+            talk = Talk(connection, microphone)
+            listener = asyncio.ensure_future(talk.listen())
+            (tell, _), (ask, _) = await talk.ask(stage.sound("tell")), await talk.ask(stage.sound("ask"))
+            report: dict[str, Any] = {"memory": [tell["words"], ask["words"]]}
+            report["answer"], _ = await talk.ask(stage.sound("capital"))
+            report["tool"] = await talk.tool(stage.sound("time"))
+            report["cut"] = await talk.cut(stage.sound("capital"), stage.sound("japan"))
+            report["errors"] = [event.error.message for event in talk.of("error")]
+            listener.cancel()
+            return report
 
 
 async def chat(client: openai.AsyncOpenAI, stage: Stage) -> dict[str, Any]:

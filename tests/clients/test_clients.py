@@ -10,14 +10,14 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.data.synth import Voice, speak
-from antiphon.text.parse import Text, ToolCall
+from antiphon.text.parse import Parser, Text, ToolCall
 from antiphon.weights.parts import Parts, load_parts
 
 from ..server.running import Running, nano_server
@@ -30,8 +30,9 @@ SAID = {
     "time": "what time is it?",
     "tell": "my name is david.",
     "ask": "what is my name?",
-    "name": "what is your name?",
+    "japan": "what is the capital of japan?",
 }
+Said: TypeAlias = tuple[str, list[tuple[str, Any]]]  # the words and the calls of a round
 
 pytestmark = pytest.mark.clients
 
@@ -45,33 +46,30 @@ class Theatre:
     trace: Path
     parts: Parts
 
-    def drive(self, name: str) -> dict[str, Any]:
-        """The report of a client."""
+    def drive(self, name: str) -> tuple[dict[str, Any], list[Said]]:
+        """The report of a client, and what nano said meanwhile."""
         python = ROOT / ".clients" / name / "bin" / "python"
         assert python.exists(), f"{python} is not there; run: make test-clients"
         script = ROOT / "tests" / "clients" / f"drive_{name}.py"
         command = [python, script, f"http://127.0.0.1:{self.server.port}", KEY, self.sounds]
+        before = len(self._rounds())
         done = subprocess.run(command, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr[-4000:]
         report: dict[str, Any] = json.loads(done.stdout)
-        return report
+        return report, [self._said(ids) for ids in self._rounds()[before:]]
 
-    def generated(self) -> list[tuple[str, list[tuple[str, Any]]]]:
-        """Words and calls of every round, read from its ids."""
+    def _rounds(self) -> list[list[int]]:
+        """The ids of every spoken round that has come to its end."""
+        if not self.trace.exists():
+            return []
         rounds = [json.loads(line) for line in self.trace.read_text().splitlines()]
-        read = []
-        for ids in [one["ids"] for one in rounds if one["form"] == "speech" and not one["error"]]:
-            parser = _parser(self.parts)
-            events = parser.parse(ids, prompt=[self.parts.layout.tts_start])
-            words = "".join(event.text for event in events if isinstance(event, Text))
-            read.append((words, [(e.name, json.loads(e.arguments)) for e in events if isinstance(e, ToolCall)]))
-        return read
+        return [one["ids"] for one in rounds if one["form"] == "speech" and not one["error"]]
 
-
-def _parser(parts: Parts) -> Any:
-    from antiphon.text.parse import Parser
-
-    return Parser(parts.tokenizer, parts.layout, frozenset({"clock"}), None)
+    def _said(self, ids: list[int]) -> Said:
+        parser = Parser(self.parts.tokenizer, self.parts.layout, frozenset({"clock"}), None)
+        events = parser.parse(ids, prompt=[self.parts.layout.tts_start])
+        words = "".join(event.text for event in events if isinstance(event, Text))
+        return words, [(e.name, json.loads(e.arguments)) for e in events if isinstance(e, ToolCall)]
 
 
 @pytest.fixture(scope="module")
@@ -86,35 +84,34 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
         yield Theatre(server, folder, trace, load_parts("nano"))
 
 
-def check(theatre: Theatre, report: dict[str, Any]) -> None:
-    """What every client must have been told."""
-    assert report["answer"]["words"] == "the capital of france is paris."
-    assert 1.0 < report["answer"]["seconds"] < 4.0
-    assert (report["tool"]["name"], report["tool"]["arguments"]) == ("clock", {"what": "time"})
-    assert "fourteen thirty five" in report["tool"]["words"]
-    assert report["memory"][1] == "your name is david."
-    said = theatre.generated()
+def check(report: dict[str, Any], said: list[Said]) -> None:
+    """What every client must have been told, and that it is what nano's ids say."""
+    answer, tool, memory, cut = (report[act] for act in ("answer", "tool", "memory", "cut"))
+    assert answer["words"] == "the capital of france is paris."
+    assert 1.0 < answer["seconds"] < 4.0 and 0.05 < answer["peak"] <= 1.0
+    assert (tool["name"], tool["arguments"]) == ("clock", {"what": "time"})
+    assert "fourteen thirty five" in tool["words"]
+    assert memory[1] == "your name is david."
+    assert (cut["status"], cut["reason"]) == ("cancelled", "turn_detected")
+    assert answer["words"].startswith(cut["kept"]) and len(cut["kept"]) < len(answer["words"])
+    assert 0 < cut["heard_ms"] < 1000 * answer["seconds"]
+    assert cut["words"] == "the capital of japan is tokyo." and cut["next"] == "completed"
+    assert report["errors"] == []
     assert ("clock", {"what": "time"}) in [call for _, calls in said for call in calls]
     words = [text for text, _ in said]
-    for told in (report["answer"]["words"], report["tool"]["words"], *report["memory"]):
+    for told in (answer["words"], tool["words"], *memory, cut["words"]):
         assert told in words, words
 
 
-def check_cut(report: dict[str, Any]) -> None:
-    """A reply that was spoken over: it ended, the next one came, and what was not heard is not remembered."""
-    cut = report["cut"]
-    assert cut["words"] == "my name is nano." and cut["next"] == "completed"
-    assert (cut["status"], cut["reason"]) == ("cancelled", "turn_detected")
-
-
 def test_openai(theatre: Theatre) -> None:
-    report = theatre.drive("openai")
-    check(theatre, report)
-    check_cut(report)
-    kept = report["cut"]["kept"]
-    assert "the capital of france is paris.".startswith(kept) and len(kept) < 31
-    assert report["errors"] == []
+    report, said = theatre.drive("openai")
+    check(report, said)
     assert report["chat"]["name"] == "clock" and report["chat"]["arguments"] == {"what": "time"}
     assert "fourteen thirty five" in report["chat"]["words"] and report["chat"]["seconds"] > 1
     assert report["files"]["text"] and report["files"]["models"] == ["nano"] and report["files"]["bytes"] > 20_000
     assert "has not learnt" in report["files"]["refused"] and report["files"]["stranger"] == "AuthenticationError"
+
+
+@pytest.mark.parametrize("name", ["agents"])
+def test_client(theatre: Theatre, name: str) -> None:
+    check(*theatre.drive(name))
