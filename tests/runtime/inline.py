@@ -25,6 +25,9 @@ class InlineEngine:
         await asyncio.sleep(0)
         return self.hearing.add(audio)
 
+    def keep(self, conversation: str, keys: frozenset[str]) -> None:
+        self.hearing.forget_but(keys)
+
     async def generate(self, request: Request) -> AsyncGenerator[Step, None]:
         self.requests.append(request)
         stream = Stream(self.model.parts.lm, self.hearing, Context())

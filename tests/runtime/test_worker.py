@@ -128,8 +128,8 @@ def test_a_thread_that_breaks_down_ends_what_is_under_way_and_goes_on(failure: t
         assert await job is False
         with pytest.raises(RuntimeError, match=f"broke down .{failure.__name__}."):
             await waits
-        assert len(told) == 2 and all(failure.__name__ in str(error) for error in told)
         assert await worker.run(lambda: 7) == 7
+        assert len(told) == 2 and all(failure.__name__ in str(error) for error in told)
         duty.leave(), other.leave()
         worker.close()
 
@@ -154,9 +154,17 @@ def test_a_job_that_takes_the_thread_down_is_told_to_who_waits_for_it() -> None:
 def test_who_waits_when_it_ends_is_told() -> None:
     async def end() -> None:
         worker = Worker("t")
-        job = asyncio.ensure_future(worker.run(threading.Event().wait, 0.05))
+        begun = threading.Event()
+
+        def work() -> bool:
+            begun.set()
+            while not worker._is_closed:
+                threading.Event().wait(0.005)
+            return False
+
+        job = asyncio.ensure_future(worker.run(work))
         waits = asyncio.ensure_future(worker.run(int))
-        await asyncio.sleep(0)
+        assert await asyncio.to_thread(begun.wait, 10)
         await asyncio.to_thread(worker.close)
         with pytest.raises(RuntimeError, match="has ended"):
             await waits

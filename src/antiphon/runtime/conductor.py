@@ -149,6 +149,7 @@ class Conductor:
         self._take(self._names.popleft(), order.utterance)
         self.floor_ms = max(self.floor_ms, order.utterance.end_ms)
         self.listening.forget(order.utterance.start_ms)
+        self._keep_sounds()
 
     def _take(self, name: str, utterance: Utterance) -> None:
         before = self.put(Heard(name, self.listening.turn(utterance)))
@@ -194,11 +195,11 @@ class Conductor:
 
     def _open(self, reply: int, asked: Asked) -> None:
         sounding = set(self.playback.sounding(self.clock.now_ms()))
-        self._answers = {
-            number: answer
-            for number, answer in self._answers.items()
-            if sounding & set(answer.durations) or self.outbox.has_sound(list(answer.durations))
-        }
+        for number, answer in list(self._answers.items()):
+            if not (sounding & set(answer.durations) or self.outbox.has_sound(list(answer.durations))):
+                del self._answers[number]
+                for item in answer.durations:
+                    self.playback.forget(item)
         answer = self._answers[reply] = Answer(self.ids, self.mind.dialect.layout, asked, self.put)
         self.outbox.put(answer.start())
 
@@ -369,8 +370,12 @@ class Conductor:
         done = compact(self.history, self.budget(asked), retention, dialect.size, dialect.text_of)
         if done.written or done.dropped:
             self.history = done.history
-            self.mind.keep(frozenset(sounds(self.history)))
+            self._keep_sounds()
             self.tell_client(told.Compacted(done.written, done.dropped, done.sound, done.words))
+
+    def _keep_sounds(self) -> None:
+        """The model keeps what the history holds, and the turn under way: not what was only guessed at."""
+        self.mind.keep(frozenset([*sounds(self.history), *(item.key for item in self.listening.full)]))
 
 
 def sounds(history: History) -> list[str]:

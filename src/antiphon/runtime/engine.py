@@ -109,6 +109,10 @@ class Engine(Protocol):
         """
         ...
 
+    def keep(self, conversation: str, keys: frozenset[str]) -> None:
+        """Forget every sound of a conversation but those with these keys; one that is heard again is no error."""
+        ...
+
     def generate(self, request: Request) -> AsyncGenerator[Step, None]:
         """The steps of one reply; leaving the iteration (`aclose`) aborts it.
 

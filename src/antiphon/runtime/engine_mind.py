@@ -85,6 +85,7 @@ class EngineMind:
         self.model, self.engine, self.voices, self.conversation = model, engine, voices, conversation
         self.dialect, self.limit = Dialect(model.variant, parts.tokenizer, parts.layout), model.limit
         self._heard: dict[str, asyncio.Task[None]] = {}  # by key: sounds that are being encoded, or are
+        self._needed: dict[_Work, frozenset[str]] = {}  # sounds of the rounds under way
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = count()
 
@@ -101,13 +102,17 @@ class EngineMind:
         return item
 
     def keep(self, keys: frozenset[str]) -> None:
-        """See `Mind.keep`; the engine bounds what it keeps of a conversation by itself."""
-        self._heard = {key: task for key, task in self._heard.items() if key in keys}
+        """See `Mind.keep`."""
+        kept = keys.union(*self._needed.values())
+        self._heard = {key: task for key, task in self._heard.items() if key in kept}
+        self.engine.keep(self.conversation, kept)
 
     def begin(self, request: Request, tell: Tell) -> _Work:
         """See `Mind.begin`."""
         work = _Work()
+        self._needed[work] = frozenset(item.key for item in _sounds(request.messages))
         work.task = self._start(self._round(request, work.telling(tell)))
+        work.task.add_done_callback(lambda _: self._needed.pop(work, None))
         return work
 
     def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> _Work:

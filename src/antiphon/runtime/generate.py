@@ -83,6 +83,16 @@ class Hearing:
         self._drop()
         return rows
 
+    def forget_but(self, keys: frozenset[str]) -> None:
+        """Keep these sounds and no other."""
+        self._pieces = {key: pieces for key, pieces in self._pieces.items() if key in keys}
+        self._rows = {place: rows for place, rows in self._rows.items() if place[0] in keys}
+
+    @property
+    def num_kept(self) -> int:
+        """Rows that are kept."""
+        return sum(len(rows) for rows in self._rows.values())
+
     def _drop(self) -> None:
         """Keep to the bound: recordings that have become rows are not needed, nor are the rows used longest ago."""
         if self.keep is None:
@@ -90,7 +100,7 @@ class Hearing:
         for key, pieces in list(self._pieces.items()):
             if all((key, n) in self._rows for n in range(len(pieces))):
                 del self._pieces[key]
-        total = sum(len(rows) for rows in self._rows.values())
+        total = self.num_kept
         for place in list(self._rows):
             if total <= self.keep:
                 return

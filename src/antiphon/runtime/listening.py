@@ -30,7 +30,7 @@ CUT_MODES = ("exact", "windowed")
 
 @dataclass(frozen=True)
 class Cutting:
-    """Where a turn is cut into pieces; `window_s` is for the windowed mode alone. Raises ConfigError for other modes."""
+    """Where a turn is cut into pieces; `window_s` is for the windowed mode. Raises ConfigError for another mode."""
 
     mode: str = "exact"  # of CUT_MODES
     window_s: int = 4
@@ -85,6 +85,11 @@ class Listening:
         rest = self._samples(start + len(full) * self.cutting.size, end)
         return (*full, self.mind.hear(rest)) if num_rows(len(rest)) > 0 else tuple(full)
 
+    @property
+    def full(self) -> list[AudioItem]:
+        """The full pieces of turns that are not over, or were the last to be."""
+        return [item for items in self._full.values() for item in items]
+
     def before(self, end_ms: int, ms: int) -> Float[Tensor, " n"]:
         """The last `ms` of what is kept up to `end_ms`."""
         return self._samples(max(end_ms - ms, 0) * PER_MS, end_ms * PER_MS)
@@ -107,5 +112,6 @@ class Listening:
         if not self._chunks:
             return torch.zeros(0)
         if len(self._chunks) > 1:
-            self._chunks = [torch.cat(self._chunks)]
+            old = max(self.end - KEPT_MS * PER_MS - self._start, 0)
+            self._chunks, self._start = [torch.cat(self._chunks)[old:]], self._start + old
         return self._chunks[0][max(first - self._start, 0) : max(end - self._start, 0)].clone()

@@ -69,6 +69,10 @@ class LocalEngine:
                 await self._worker.run(self._encode, conversation, AudioSegment(item.key, number, rows))
         return item
 
+    def keep(self, conversation: str, keys: frozenset[str]) -> None:
+        """See `Engine.keep`."""
+        self._duty.post(partial(self._keep, conversation, keys))
+
     async def generate(self, request: Request) -> AsyncGenerator[Step, None]:
         """See `Engine.generate`."""
         entry = self._enter(request)
@@ -186,6 +190,10 @@ class LocalEngine:
     @torch.inference_mode()
     def _encode(self, conversation: str, segment: AudioSegment) -> None:
         self._hearing_of(conversation).rows(self.batch.model.parts.lm, segment)
+
+    def _keep(self, conversation: str, keys: frozenset[str]) -> None:
+        if conversation in self._hearings:
+            self._hearings[conversation].forget_but(keys)
 
     def _drop(self, conversation: str) -> None:
         self._hearings.pop(conversation, None)

@@ -95,7 +95,7 @@ class Mind(Protocol):
         ...
 
     def keep(self, keys: frozenset[str]) -> None:
-        """Forget every sound but these."""
+        """Forget every sound but these, and those of rounds under way."""
         ...
 
     def close(self) -> None:

@@ -77,6 +77,7 @@ class Outbox:
         if self._is_pumping:
             return None
         self._is_pumping = True
+        self.playback.settle(now_ms)
         try:
             while self._queue:
                 event = self._queue[0]
