@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-CLIENTS := openai agents
+CLIENTS := openai agents pipecat
 QUESTION := src/antiphon/presets/nano/question.wav
 
 .PHONY: talk test test-slow test-clients test-gpu train-smoke lint clean
@@ -55,7 +55,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,eval]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval]"
 	touch $(VENV)/.installed $@
 
 clean:

@@ -64,7 +64,9 @@ class Microphone:
         """Speak a recording, to its end."""
         sound += bytes(-len(sound) % CHUNK)
         self._chunks.extend(sound[i : i + CHUNK] for i in range(0, len(sound), CHUNK))
-        await until("the microphone", lambda: not self._chunks)
+        await until("the microphone", lambda: not self._chunks or self._task.done())
+        if self._task.done():
+            await self._task  # it failed
 
     async def _run(self) -> None:
         begun = time.monotonic()

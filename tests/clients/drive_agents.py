@@ -57,16 +57,15 @@ class Talk:
         await until("sound", lambda: len(self.speaker.sound) > begun)
         await self.microphone.say(second)
         await until("the next answer", lambda: len(self.of("response.done", since)) >= 2)
-        silenced, answered = [event["response"] for event in self.of("response.done", since)][:2]
+        silenced = self.of("response.done", since)[0]["response"]
         (truncated,) = self.of("conversation.item.truncated", since)
         retrieved = [event["item"] for event in self.of("conversation.item.retrieved", since)]
         kept = next(item for item in retrieved if item["id"] == truncated["item_id"])
         return {
-            "status": silenced["status"],
-            "reason": (silenced["status_details"] or {}).get("reason"),
+            "reason": silenced["status_details"]["reason"],
             "heard_ms": truncated["audio_end_ms"],
             "kept": kept["content"][0]["transcript"],
-            "next": answered["status"],
+            "ended": kept["status"],
             "words": self.of("response.output_audio_transcript.done", since)[-1]["transcript"],
         }
 

@@ -74,13 +74,13 @@ class Talk:
         await until("retrieved", lambda: bool(self.of("conversation.item.retrieved", middle)))
         await speaking
         await until("the next answer", lambda: len(self.of("response.done", since)) >= 2)
-        silenced, answered = [event.response for event in self.of("response.done", since)][:2]
+        silenced = self.of("response.done", since)[0].response
+        kept = self.of("conversation.item.retrieved", middle)[0].item
         return {
-            "status": silenced.status,
-            "reason": silenced.status_details and silenced.status_details.reason,
+            "reason": silenced.status_details.reason,
             "heard_ms": self.of("conversation.item.truncated", middle)[0].audio_end_ms,
-            "kept": self.of("conversation.item.retrieved", middle)[0].item.content[0].transcript,
-            "next": answered.status,
+            "kept": kept.content[0].transcript,
+            "ended": kept.status,
             "words": self.of("response.output_audio_transcript.done", since)[-1].transcript,
         }
 

@@ -92,10 +92,8 @@ def check(report: dict[str, Any], said: list[Said]) -> None:
     assert (tool["name"], tool["arguments"]) == ("clock", {"what": "time"})
     assert "fourteen thirty five" in tool["words"]
     assert memory[1] == "your name is david."
-    assert (cut["status"], cut["reason"]) == ("cancelled", "turn_detected")
     assert answer["words"].startswith(cut["kept"]) and len(cut["kept"]) < len(answer["words"])
-    assert 0 < cut["heard_ms"] < 1000 * answer["seconds"]
-    assert cut["words"] == "the capital of japan is tokyo." and cut["next"] == "completed"
+    assert cut["ended"] == "incomplete" and cut["words"] == "the capital of japan is tokyo."
     assert report["errors"] == []
     assert ("clock", {"what": "time"}) in [call for _, calls in said for call in calls]
     words = [text for text, _ in said]
@@ -106,12 +104,13 @@ def check(report: dict[str, Any], said: list[Said]) -> None:
 def test_openai(theatre: Theatre) -> None:
     report, said = theatre.drive("openai")
     check(report, said)
+    assert report["cut"]["reason"] == "turn_detected" and report["cut"]["heard_ms"] < 2000
     assert report["chat"]["name"] == "clock" and report["chat"]["arguments"] == {"what": "time"}
     assert "fourteen thirty five" in report["chat"]["words"] and report["chat"]["seconds"] > 1
     assert report["files"]["text"] and report["files"]["models"] == ["nano"] and report["files"]["bytes"] > 20_000
     assert "has not learnt" in report["files"]["refused"] and report["files"]["stranger"] == "AuthenticationError"
 
 
-@pytest.mark.parametrize("name", ["agents"])
+@pytest.mark.parametrize("name", ["agents", "pipecat"])
 def test_client(theatre: Theatre, name: str) -> None:
     check(*theatre.drive(name))
