@@ -36,7 +36,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
-app.command("eval")(evaluate)
+app.add_typer(evaluate, name="eval")
 app.add_typer(data, name="data")
 
 

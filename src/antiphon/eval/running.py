@@ -1,0 +1,129 @@
+"""A run from its first question to its table, as the command line asks for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from antiphon.eval.answerers import open_answerer
+from antiphon.eval.benchmark import Result
+from antiphon.eval.benchmarks.catalogue import BENCHMARKS, chosen
+from antiphon.eval.cache import Cache, default_folder
+from antiphon.eval.ears import open_ears
+from antiphon.eval.folder import Folder, Run
+from antiphon.eval.judges import open_judge
+from antiphon.eval.lookalike import build
+from antiphon.eval.scoring import Report, score
+from antiphon.eval.stages import ask, budget, freeze, read_data, share
+
+__all__ = ["Ran", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
+
+_SHOWN = 5  # reasons of one kind
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a shard: questions of the whole run, failures, and why."""
+
+    asked: int
+    faults: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+def run_benches(
+    data: Path,
+    out: Path,
+    names: Sequence[str],
+    model: str,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    shard: tuple[int, int] = (1, 1),
+    workers: int = 1,
+    cache: Path | None = None,
+    quiet: bool = False,
+) -> Ran:
+    """Freeze and ask. Without names, every benchmark whose data is there."""
+    places = read_data(data)
+    benches = [one for one in chosen(names) if names or places.of(one.family) is not None]
+    answerer, folder = open_answerer(model, workers), Folder(out)
+    folder.begin(Run(model=answerer.name, fingerprint=answerer.fingerprint, limit=limit, seed=seed,
+                     benches=tuple(one.name for one in benches)))  # fmt: skip
+    freeze(folder, benches, places, limit, seed)
+    mine = share(folder.items, shard)
+    if not quiet:
+        print(f"{answerer.name}: {budget(mine, answerer)}", flush=True)
+    with tqdm(total=len(mine), unit="question", disable=None if not quiet else True) as bar:
+        done = 0
+        for progress in ask(folder, answerer, Cache(cache or default_folder()), shard=shard, seed=seed):
+            done = progress.done
+            bar.update(1)
+            bar.set_postfix(errors=progress.errors, cached=progress.from_cache)
+        bar.update(len(mine) - done)  # answered before
+    answers = folder.answers().values()
+    failed = tuple(answer.error for answer in answers if answer.status == "error")
+    faults = tuple(f"{row['file']}, line {row['line']}: found {row['found']}, expected {row['expected']}"
+                   for row in folder.faults)  # fmt: skip
+    return Ran(len(folder.items), faults, failed)
+
+
+def too_many_errors(ran: Ran, most: float) -> list[str]:
+    """Reasons, where more than a percentage failed."""
+    failed, total = len(ran.faults) + len(ran.errors), ran.asked + len(ran.faults)
+    if not total or 100 * failed / total <= most:
+        return []
+    return [f"{failed} of {total} failed, more than {most:g} %:", *_few(ran.faults), *_few(ran.errors)]
+
+
+def score_run(out: Path, judge: str, ears: str, workers: int = 1, cache: Path | None = None) -> Report:
+    """Score a run."""
+    return score(Folder(out), open_ears(ears), open_judge(judge), Cache(cache or default_folder()), workers)
+
+
+def unscored(report: Report, out: Path, most: float) -> list[str]:
+    """Reasons, where more than a percentage of a benchmark could not be scored."""
+    found = list[str]()
+    for name, scored in report.items():
+        if 100 * scored.error_share > most:
+            rows = [row for row in Folder(out).faults if row["bench"] == name]
+            lost = [f"{row['file']}, line {row['line']}: found {row['found']}" for row in rows]
+            why = [answer.error for answer in scored.answers if answer.error]
+            found += [f"{name}: {100 * scored.error_share:.1f} % could not be scored ({scored.missing} not asked yet,"
+                      f" {scored.faults} lost in the data)", *_few(lost), *_few(why)]  # fmt: skip
+    return found
+
+
+def run_demo(folder: Path) -> Report:
+    """The whole suite on small data sets, answered by an oracle that hears."""
+    oracle = build(folder / "data")
+    place, cache = folder / "run", folder / "cache"
+    run_benches(folder / "data", place, list(BENCHMARKS), f"oracle:{oracle}", cache=cache, quiet=True)
+    return score_run(place, "stub", "oracle", cache=cache)
+
+
+def table(report: Report) -> str:
+    """Headlines of every benchmark, what was published, and every guard that fired; then the signatures."""
+    columns = ("benchmark", "figure", "value", "95 %", "n", "errors", "unparsed", "not judged")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    signed, warned = list[str](), list[str]()
+    for name, scored in report.items():
+        for one in scored.results:
+            if one.is_headline or one.published:
+                lines.append(_row(name, one))
+                signed.append(f"    {one.signature}")
+        warned += [f"WARNING {name}: {one.name}: {one.sentence}" for one in scored.warned]
+        warned += [f"WARNING {name}: {scored.faults} items lost in the data"] if scored.faults else []
+        warned += [f"WARNING {name}: {scored.missing} questions not answered yet"] if scored.missing else []
+    return "\n".join([*lines, "", *signed, *warned])
+
+
+def _row(name: str, one: Result) -> str:
+    value = "not evaluated" if one.value is None else f"{one.value:.2f} {one.unit}"
+    ends = "" if one.low is None or one.high is None else f"{one.low:.2f} to {one.high:.2f}"
+    return f"| {name} | {one.metric} | {value} | {ends} | {one.n} | {one.errors} | {one.unparsed} | {one.skipped} |"
+
+
+def _few(reasons: Sequence[str]) -> list[str]:
+    more = [f"    ... and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
+    return [f"    {reason}" for reason in reasons[:_SHOWN]] + more

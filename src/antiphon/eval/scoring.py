@@ -1,0 +1,156 @@
+"""The third stage: answers become verdicts, verdicts become figures. Repeatable, without the model.
+
+A verdict's row is keyed by the answer, the scorer, the ears and the judge, so going on costs nothing twice; figures are
+made anew from all rows, in the order of the items, and so are the same to the bit however a run was cut up. A person's
+verdict (`overrides.jsonl`) replaces a judge's, and is counted.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from antiphon.errors import AntiphonError
+from antiphon.eval.benchmark import Answer, Benchmark, Judged, Question, Result, Verdict
+from antiphon.eval.benchmarks.catalogue import BENCHMARKS
+from antiphon.eval.cache import Cache
+from antiphon.eval.ears import Ears
+from antiphon.eval.folder import Folder, row_key
+from antiphon.eval.guards import Warned, guards
+from antiphon.eval.items import Item, digest
+from antiphon.eval.judges import Judge
+from antiphon.eval.rows import Rows, write_whole
+
+__all__ = ["Report", "Scored", "score"]
+
+
+class Panel:
+    """Ears and a judge, both with a memory."""
+
+    def __init__(self, folder: Folder, ears: Ears, judge: Judge, cache: Cache) -> None:
+        self._folder, self._ears, self._judge, self._cache = folder, ears, judge, cache
+        self.ears_name, self.judge_name = ears.name, judge.name
+
+    def heard(self, answer: Answer, turn: int, language: str) -> str:
+        """What was said aloud, or written where there are no ears or no sound. Raises what the ears raise."""
+        path = self._folder.sound(answer, turn)
+        if self.ears_name == "text":
+            return answer.texts[turn] if answer.texts else ""
+        if path is None:
+            return ""
+        key = digest([self.ears_name, path.name, language])
+        kept = self._cache.get("heard", key)
+        if kept is None:
+            kept = {"text": self._ears.listen(path.read_bytes(), language)}
+            self._cache.put("heard", key, kept)
+        return str(kept["text"])
+
+    def judged(self, question: Question, times: int = 1) -> list[Verdict]:
+        """What the judge says; a failure is not kept in the cache."""
+        found = list[Verdict]()
+        for turn in range(times):
+            asked = [question.template, question.system, question.user, dict(question.facts)]
+            key = digest([self.judge_name, asked, turn])
+            kept = self._cache.get("judged", key)
+            verdict = Verdict(**kept) if kept else self._judge.ask(question, turn)
+            if kept is None and verdict.state != "error":
+                self._cache.put("judged", key, asdict(verdict))
+            found.append(verdict)
+        return found
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A benchmark's rows and figures."""
+
+    bench: Benchmark
+    rows: tuple[Judged, ...]
+    answers: tuple[Answer, ...]
+    results: tuple[Result, ...]
+    missing: int  # questions without an answer
+    faults: int
+    overruled: int
+    warned: tuple[Warned, ...]
+
+    @property
+    def error_share(self) -> float:
+        """Of all that should have been scored, what could not be."""
+        failed = sum(row.state == "error" for row in self.rows) + self.faults + self.missing
+        return failed / max(1, len(self.rows) + self.faults + self.missing)
+
+
+Report = Mapping[str, Scored]
+
+
+def score(folder: Folder, ears: Ears, judge: Judge, cache: Cache, workers: int = 1) -> Report:
+    """Score everything that is answered, and write `scores.jsonl` and `results.json`."""
+    panel, answers, run = Panel(folder, ears, judge, cache), folder.answers(), folder.run
+    overruled = {(row["bench"], row["id"]): bool(row["right"]) for row in folder.kept("overrides.jsonl")}
+    made = dict[str, Scored]()
+    with Rows(folder.path / "scores.jsonl") as rows, ThreadPoolExecutor(workers) as pool:
+        known = {str(row["key"]): row for row in rows.rows}
+        for name in run.benches:
+            bench = BENCHMARKS[name]
+            items = [item for item in folder.items if item.bench == name]
+            pairs = [(i, answers[key]) for i in items if (key := row_key(i, run.fingerprint)) in answers]
+            found = list(pool.map(partial(_verdict, bench, panel, known), pairs))
+            for key, judged in found:
+                rows.add({"key": key, "bench": name, "id": judged.item.id, "state": judged.state,
+                          "values": dict(judged.values), "shown": dict(judged.shown)})  # fmt: skip
+            kept = [_overruled(judged, overruled.get((name, judged.item.id))) for _, judged in found]
+            faults = sum(row["bench"] == name for row in folder.faults)
+            made[name] = _scored(bench, items, kept, [answer for _, answer in pairs], faults, panel, len(overruled))
+    told = json.dumps(_told(folder, made, panel), indent=1, ensure_ascii=False)
+    write_whole(folder.path / "results.json", told + "\n")
+    return made
+
+
+def _verdict(
+    bench: Benchmark, panel: Panel, known: Mapping[str, Mapping[str, Any]], pair: tuple[Item, Answer]
+) -> tuple[str, Judged]:
+    item, answer = pair
+    key = digest([item.hash, asdict(replace(answer, seconds=0.0, first_s=None)), bench.scorer.name, panel.ears_name,
+                  panel.judge_name])  # fmt: skip
+    row = known.get(key)
+    if row:
+        return key, Judged(item=item, state=row["state"], values=row["values"], shown=row["shown"])
+    try:
+        judged = bench.scorer.verdict(item, answer, panel)
+    except AntiphonError as error:  # the ears gave up: no verdict, and no zero
+        return key + "-failed", Judged(item=item, state="error", shown={"error": str(error)})
+    plain = json.loads(json.dumps([dict(judged.values), dict(judged.shown)]))
+    return key, Judged(item=item, state=judged.state, values=plain[0], shown=plain[1])
+
+
+def _overruled(judged: Judged, right: bool | None) -> Judged:
+    """A verdict as a person sees it: every yes or no of it is theirs."""
+    if right is None:
+        return judged
+    words = {True: "yes", False: "no"}
+    values = {name: right if isinstance(value, bool) else words[right] if value in ("yes", "no", "skipped", "unparsed")
+              else value for name, value in judged.values.items()}  # fmt: skip
+    return replace(judged, state="ok", values=values, shown={**judged.shown, "overruled": words[right]})
+
+
+def _scored(
+    bench: Benchmark, items: Sequence[Item], rows: Sequence[Judged], answers: Sequence[Answer], faults: int,
+    panel: Panel, overruled: int,
+) -> Scored:  # fmt: skip
+    judged_by = (f"ears:{panel.ears_name}" if any(i.ask.speech for i in items) else "", f"judge:{panel.judge_name}")
+    results = bench.scorer.results(rows) if rows else []
+    signed = tuple(replace(one, signature=bench.signature(one, items, judged_by)) for one in results)
+    people = sum("overruled" in row.shown for row in rows) if overruled else 0
+    return Scored(bench, tuple(rows), tuple(answers), signed, len(items) - len(rows), faults, people,
+                  tuple(guards(rows, answers)))  # fmt: skip
+
+
+def _told(folder: Folder, made: Report, panel: Panel) -> dict[str, Any]:
+    benches = {
+        name: {"results": [asdict(one) for one in scored.results], "items": len(scored.rows), "missing": scored.missing,
+               "faults": scored.faults, "overruled": scored.overruled, "assumption": scored.bench.assumption,
+               "warnings": [asdict(one) for one in scored.warned]}
+        for name, scored in made.items()
+    }  # fmt: skip
+    return {"run": asdict(folder.run), "ears": panel.ears_name, "judge": panel.judge_name, "benches": benches}
