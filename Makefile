@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-CLIENTS := openai agents pipecat
+CLIENTS := openai agents pipecat livekit
 QUESTION := src/antiphon/presets/nano/question.wav
 
 .PHONY: talk test test-slow test-clients test-gpu train-smoke lint clean

@@ -111,6 +111,6 @@ def test_openai(theatre: Theatre) -> None:
     assert "has not learnt" in report["files"]["refused"] and report["files"]["stranger"] == "AuthenticationError"
 
 
-@pytest.mark.parametrize("name", ["agents", "pipecat"])
+@pytest.mark.parametrize("name", ["agents", "pipecat", "livekit"])
 def test_client(theatre: Theatre, name: str) -> None:
     check(*theatre.drive(name))

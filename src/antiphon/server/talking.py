@@ -171,4 +171,5 @@ class Talking:
     @do.register
     async def _(self, event: said.ResponseCancel) -> None:
         if not self.live.cancel(event.response_id):
-            raise Refusal("There is no such response in progress; none was cancelled.", code=NOTHING_TO_CANCEL)
+            # OpenAI's words: LiveKit knows by their beginning that this is no fault
+            raise Refusal("Cancellation failed: no active response found.", code=NOTHING_TO_CANCEL)
