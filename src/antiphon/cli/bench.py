@@ -24,13 +24,15 @@ def bench(
 ) -> None:
     """Measure the whole answer: real-time factor, time to the first sound, tokens a second, peak memory.
 
-    `streams` measures many conversations instead: all at once beside one by one, and the price of determinism; `train`
-    the training loop: its time beside a bare loop's, and the share of the matmul peak.
+    `streams` measures many conversations instead, in minutes: held in real time by recorded users, all at once beside
+    one by one, and the price of determinism; `train` the training loop: its time beside a bare loop's, and the share of
+    the matmul peak.
     """
     if str(audio) == TRAIN:
         _bench_training(device, dtype or "float32", threads)
         return
     from antiphon.runtime.measure import measure
+    from antiphon.runtime.measure_live import measure_live
     from antiphon.runtime.measure_streams import measure_streams
     from antiphon.weights.find import PRESETS
 
@@ -38,7 +40,8 @@ def bench(
     question = read(PRESETS / "nano" / "question.wav" if audio is None or is_many else audio)
     loaded = load_model(model, device, dtype, threads)
     if is_many:
-        figures = measure_streams(loaded, question, streams=streams)
+        figures = measure_live(loaded, question, streams=streams)
+        figures.update(measure_streams(loaded, question, streams=streams))
     else:
         figures = measure(loaded, question, repeats=repeats, voice=voice, seed=seed)
     print(json.dumps({"model": model, "device": device, "threads": threads, **figures}, indent=2))

@@ -49,6 +49,12 @@ class Bucket:
             )
 
 
+def bucket_for(streams: int, *, deterministic: bool = True) -> Bucket:
+    """The sizes for so many replies at once: half as many places again, so that prompts are read while others speak."""
+    places = max(streams + streams // 2, 4)
+    return Bucket(streams=streams, places=places, slots=2 * streams, deterministic=deterministic)
+
+
 @dataclass(eq=False)
 class Running:
     """A stream that has a slot."""

@@ -16,7 +16,7 @@ import torch
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
 from antiphon.rates import CODE_HZ
-from antiphon.runtime.batch import Bucket
+from antiphon.runtime.batch import Bucket, bucket_for
 from antiphon.runtime.engine import Request, Token
 from antiphon.runtime.generate import Context, Hearing, Stream, generate
 from antiphon.runtime.loaded import Loaded
@@ -33,7 +33,7 @@ def measure_streams(
     model: Loaded, question: Audio, *, streams: int = 8, max_tokens: int = 60, together: int = 4, speech: bool = True
 ) -> dict[str, Any]:
     """`streams` conversations that ask the same and are answered differently; every reply as long as allowed."""
-    bucket = Bucket(streams=streams, places=max(2 * streams, 4), slots=2 * streams)
+    bucket = bucket_for(streams)
     replies, figures = asyncio.run(_tokens(model, question, bucket, max_tokens))
     plain = _plain(model, question, streams, max_tokens)
     figures["one_by_one_without_engine"] = plain

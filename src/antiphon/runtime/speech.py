@@ -1,10 +1,10 @@
 """Codes to sound while they come: the plan of chunks, and one utterance of a voice.
 
-    codes    |--- 10+3 ---|-------- 25 --------|-------- 25 --------| rest, final
-    sound          |------|--------------------|--------------------|------------
+    codes    |--- 10+3 ---|---- 15 ----|-------- 25 --------|-------- 25 --------| rest, final
+    sound          |------|------------|--------------------|--------------------|------------
 
 The flow hears each chunk as a block, so the plan is part of the result: it depends on the number of codes alone, never
-on when they came. The first chunk is short, for an early first sound.
+on when they came. The first chunk is short, for an early first sound; the second is there before the first has sounded.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from antiphon.model.voice import Voice, VoiceState
 from antiphon.nn.state import fork, leaves, row, stack
 from antiphon.runtime.caches import grown
 
-FIRST_CHUNK, CHUNK = 10, 25  # codes that become audible with the first call, and with every later one
+FIRST_CHUNK, SECOND_CHUNK, CHUNK = 10, 15, 25  # codes that become audible with the first call, the second, the others
 
 
 class Utterer:
@@ -28,6 +28,7 @@ class Utterer:
         self.voice, self.state = voice, fork(opened)
         self.held: list[int] = []
         self.wanted = FIRST_CHUNK + voice.flow.config.conformer.look_ahead
+        self._next = SECOND_CHUNK
 
     def push(self, codes: Iterable[int]) -> Iterator[Float[Tensor, " n"]]:
         """The sound that became complete."""
@@ -42,7 +43,7 @@ class Utterer:
 
     def finish(self) -> Iterator[Float[Tensor, " n"]]:
         """What is left; nothing where nothing was ever pushed."""
-        if self.held or self.wanted == CHUNK:
+        if self.held or self._next == CHUNK:
             yield self.render(final=True)
 
     @torch.inference_mode()
@@ -56,7 +57,7 @@ class Utterer:
     def _take(self) -> tuple[Tensor, VoiceState]:
         """The codes that are held, which then are no more, and the state to say them from."""
         codes = torch.tensor([self.held], dtype=torch.int64, device=self.state.flow.speaker.device)
-        self.held, self.wanted = [], CHUNK
+        self.held, self.wanted, self._next = [], self._next, CHUNK
         return codes, with_room(self.state, codes.shape[1])
 
 

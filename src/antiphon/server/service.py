@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import count
 from typing import Protocol
 
-from antiphon.runtime.batch import Bucket
+from antiphon.runtime.batch import bucket_for
 from antiphon.runtime.clock import Clock
 from antiphon.runtime.engine_mind import EngineMind
 from antiphon.runtime.live import Live
@@ -73,7 +73,7 @@ class Service:
         self.requests = Places("requests", self.settings.max_requests, self.settings.max_requests)
         self.kept = Kept(self.settings.audio_ttl_s)
         self.open: set[OpenSession] = set()
-        bucket = bucket_of(settings.streams, settings.deterministic)
+        bucket = bucket_for(settings.streams, deterministic=settings.deterministic)
         self.engine = LocalEngine(model, bucket, queue=2 * most, worker=self.worker)
         together = 1 if settings.deterministic else TOGETHER
         self.voices = LocalVoices(model, together=together, worker=self.worker) if model.speaks else None
@@ -101,11 +101,6 @@ class Service:
     def is_speaking(self) -> bool:
         """Whether any session says something just now."""
         return any(session.is_speaking for session in self.open)
-
-
-def bucket_of(streams: int, deterministic: bool) -> Bucket:
-    """The shapes of an engine that generates so many replies at once."""
-    return Bucket(streams=streams, places=max(2 * streams, 4), slots=2 * streams, deterministic=deterministic)
 
 
 @dataclass
