@@ -3,10 +3,15 @@
     tokenizer ─ codes ─┐
     speaker ─ voice ───┴─> flow        vocoder ─> polish (against discriminators)
 
-Each begins from nothing, or from a model that ships (`begin`): then the speech tokenizer and the speaker net stay as
-they are, since the language model and the flow have learned what they say; only a reader of the codes is made anew.
+All learn from nano's own voice, which has read most, and from those that it can take on. Codes are learnt so that they
+need not tell whose voice it is: that comes from the prompt, through the flow.
+
+Each begins from nothing, or from a model that ships (`begin`). Then the vocoder and the flow go on, and the speech
+tokenizer stays as it is, since the language model has learned what its codes say, and only a reader of them is made
+anew; or (`codes` is "new") there are new codes, and the language model has to learn them.
 """
 
+from antiphon.errors import ConfigError
 from antiphon.train.codec.discriminators import DiscriminatorSizes
 from antiphon.train.codec.flow import FlowTraining
 from antiphon.train.codec.speaker import SpeakerTraining
@@ -17,7 +22,8 @@ from antiphon.train.run import Optimizer, Run, Schedule
 from recipes.nano import sizes
 
 PREPARE = "recipes.nano.data:prepare"
-VOICE, UNHEARD = ("corpus/target",), ("corpus/target_dev",)
+VOICE, UNHEARD = ("corpus/target",), ("corpus/target_dev", "corpus/skills-dev-slots/spoken")
+VOICES = (*VOICE, "corpus/skills-0/spoken")
 GAN = Optimizer(betas=(0.8, 0.99), decay=0.0)
 JUDGES = DiscriminatorSizes(periods=(2, 3, 5), period_width=8, windows=(512, 1024), window_width=8)
 
@@ -38,32 +44,34 @@ def stage(name: str, part: str, options: object, steps: int, optimizer: Optimize
 def tokenizer(begin: str | None) -> Run:
     """Codes at 25 Hz that say what is spoken; or, beside a tokenizer that stays, a reader of its codes."""
     options = TokenizerTraining(
-        data=VOICE,
+        data=VOICES,
         held_out=UNHEARD,
         prepare=PREPARE,
         init=begin,
         frozen=begin is not None,
         sizes=sizes.TOKENIZER,
+        warp=0.1,
+        centred=True,
     )
-    steps = 1600 if begin is None else 500
+    steps = 3000 if begin is None else 500
     return stage("tokenizer", "tokenizer", options, steps, Optimizer(decay=0.02), seed=1, dtype="bfloat16")
 
 
 def speaker() -> Run:
     """Whose voice is it? All voices that nano hears, and its own."""
-    options = SpeakerTraining(data=(*VOICE, "corpus/heard"), prepare=PREPARE)
-    return stage("speaker", "speaker", options, 1200, Optimizer(decay=0.02), seed=6, dtype="bfloat16")
+    options = SpeakerTraining(data=(*VOICES, "corpus/heard"), prepare=PREPARE)
+    return stage("speaker", "speaker", options, 2000, Optimizer(decay=0.02), seed=6, dtype="bfloat16")
 
 
-def flow(begin: str | None) -> Run:
+def flow(begin: str | None, voice: str) -> Run:
     """Codes and a voice to a mel."""
     options = FlowTraining(
-        data=VOICE,
+        data=VOICES,
         held_out=UNHEARD,
         prepare=PREPARE,
         init=begin,
         tokenizer="tokenizer",
-        speaker=begin or "speaker",
+        speaker=voice,
         sizes=sizes.FLOW,
     )
     schedule = Schedule(warm_up=200)
@@ -72,14 +80,14 @@ def flow(begin: str | None) -> Run:
 
 def vocoder(begin: str | None) -> Run:
     """A mel to a wave, by spectra alone."""
-    options = VocoderTraining(data=VOICE, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48)
+    options = VocoderTraining(data=VOICES, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48)
     return stage("vocoder", "vocoder", options, 3000, GAN, seed=4, dtype="bfloat16", schedule=Schedule(warm_up=300))
 
 
 def polish(begin: str | None) -> Run:
     """The same against discriminators: what spectra do not tell."""
     options = VocoderTraining(
-        data=VOICE,
+        data=VOICES,
         held_out=UNHEARD,
         prepare=PREPARE,
         init=begin,
@@ -89,18 +97,21 @@ def polish(begin: str | None) -> Run:
         lr=1e-4,
         follow_from=0,
     )
-    return stage("polish", "vocoder", options, 1500, GAN, seed=9, dtype="bfloat16", init_from="vocoder")
+    return stage("polish", "vocoder", options, 3000, GAN, seed=9, dtype="bfloat16", init_from="vocoder")
 
 
-def codec(begin: str | None = None) -> list[Run | Export]:
+def codec(begin: str | None = None, codes: str = "kept") -> list[Run | Export]:
     """All that speaks, and the model `codec` in which the language model is heard while it learns."""
-    runs = [tokenizer(begin), *([] if begin else [speaker()]), flow(begin), vocoder(begin), polish(begin)]
+    if codes not in ("kept", "new"):
+        raise ConfigError(f"codes={codes} was given; a model that one begins from has its codes kept, or new ones.")
+    kept = begin if codes == "kept" else None
     whole = Export(
         name="codec",
         base=begin or "nano",
         tokens="tokenizer",
         mel="flow",
         wave="polish",
-        voice=None if begin else "speaker",
+        voice=None if kept else "speaker",
     )
-    return [*runs, whole]
+    voice = [] if kept else [speaker()]
+    return [tokenizer(kept), *voice, flow(begin, kept or "speaker"), vocoder(begin), polish(begin), whole]

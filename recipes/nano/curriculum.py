@@ -18,8 +18,11 @@ its second generation taught is in them: pages of sums whose results alone are l
 aloud that the voice never said (`mute`, `voiceless`), ears that learn alone once more, a head that is shown where each
 word was heard. Rates, weights and steps are nano's own (the first generation's, in steps of its length).
 
-From a model that ships (`begin`) the stages before it could hear and speak are left out, and `pseudo` goes on with
-words alone, its embeddings as they are, since the ears point at them.
+Beside the records of the first world stand those of the skills (`skills-*`), in English and Chinese, which also teach
+to translate, to notice how something is said, to obey a manner, to call tools and to think.
+
+From a model that ships (`begin`) the stages before it could hear and speak are left out; `pseudo` teaches it the words
+that it does not know yet, and with new codes `vocabulary` is learnt again.
 """
 
 from dataclasses import replace
@@ -45,63 +48,93 @@ def part(task: str, tokens: float, records: str = "", pseudo: float = 0.0) -> Pa
 
 TEXT = (part("text", 100.0),)
 PSEUDO = (
-    part("asr", 40.0, "salad", pseudo=1.0),
-    part("asr", 15.0, pseudo=1.0),
-    part("answer", 27.0, "written", pseudo=1.0),
-    part("page", 12.0, "sums"),
-    part("tts", 6.0),
+    part("asr", 30.0, "salad", pseudo=1.0),
+    part("asr", 8.0, pseudo=1.0),
+    part("asr", 14.0, "skills-asr", pseudo=1.0),
+    part("answer", 15.0, "written", pseudo=1.0),
+    part("answer", 13.0, "skills-written", pseudo=1.0),
+    part("s2tt", 5.0, "skills-rendered", pseudo=1.0),
+    part("page", 10.0, "sums"),
+    part("tts", 5.0),
 )
 EAR_PARTS = (part("asr", 80.0), part("asr", 20.0, "aligned"))
-ALIGN = (part("asr", 80.0), part("asr", 20.0, "aligned"))
+ALIGN = (part("asr", 45.0), part("asr", 40.0, "skills-asr"), part("asr", 15.0, "aligned"))
 VOCABULARY = (
-    part("text", 6.0),
+    part("text", 4.0),
     part("page", 4.0, "sums"),
-    part("asr", 18.0, pseudo=0.4),
-    part("answer", 12.0, "written", pseudo=1.0),
-    part("talk", 8.0, "voiceless", pseudo=1.0),
-    part("tts", 32.0),
-    part("talk", 14.0, pseudo=0.4),
-    part("interleave", 6.0),
+    part("asr", 8.0, pseudo=0.4),
+    part("asr", 8.0, "skills-asr", pseudo=0.4),
+    part("answer", 6.0, "written", pseudo=1.0),
+    part("answer", 6.0, "skills-written", pseudo=1.0),
+    part("talk", 6.0, "voiceless", pseudo=1.0),
+    part("tts", 25.0),
+    part("tts", 12.0, "skills-tts"),
+    part("talk", 8.0, pseudo=0.4),
+    part("talk", 8.0, "skills-talk", pseudo=0.4),
+    part("interleave", 5.0),
 )
 MAIN = (
-    part("text", 3.0),
-    part("page", 2.0, "sums"),
-    part("page", 5.0, "spelt"),
-    part("asr", 12.0),
-    part("asr", 4.0, "salad", pseudo=1.0),
-    part("tts", 14.0),
-    part("s2tt", 2.0),
-    part("t2st", 2.0),
-    part("s2st", 2.0),
-    part("continuation", 2.0),
-    part("interleave", 4.0),
-    part("talk", 18.0, pseudo=0.2),
-    part("talk", 12.0, "mute"),
-    part("talk", 6.0, "voiceless", pseudo=1.0),
-    part("answer", 6.0, pseudo=0.2),
-    part("answer", 4.0, "written", pseudo=1.0),
-    part("tool", 2.0),
+    part("text", 2.0),
+    part("page", 1.0, "sums"),
+    part("page", 4.0, "spelt"),
+    part("asr", 8.0),
+    part("asr", 9.0, "skills-asr"),
+    part("asr", 3.0, "salad", pseudo=1.0),
+    part("tts", 8.0),
+    part("tts", 6.0, "skills-tts"),
+    part("s2tt", 1.0),
+    part("s2tt", 5.0, "skills-s2tt"),
+    part("t2st", 1.0),
+    part("s2st", 1.0),
+    part("s2st", 4.0, "skills-s2st"),
+    part("continuation", 1.0),
+    part("interleave", 1.0),
+    part("talk", 7.0, pseudo=0.2),
+    part("talk", 11.0, "skills-talk"),
+    part("talk", 7.0, "mute"),
+    part("talk", 3.0, "voiceless", pseudo=1.0),
+    part("answer", 2.0, pseudo=0.2),
+    part("answer", 2.0, "written", pseudo=1.0),
+    part("answer", 5.0, "skills-answer"),
+    part("answer", 2.0, "skills-written", pseudo=1.0),
+    part("tool", 1.0),
+    part("tool", 3.0, "skills-tool"),
+    part("think", 2.0, "skills-think"),
 )
 COOLDOWN = (
-    part("page", 4.0, "spelt"),
-    part("asr", 20.0),
-    part("tts", 12.0),
-    part("s2tt", 3.0),
-    part("s2st", 6.0),
-    part("interleave", 6.0),
-    part("talk", 24.0),
-    part("talk", 14.0, "mute"),
-    part("answer", 8.0),
-    part("tool", 3.0),
+    part("page", 3.0, "spelt"),
+    part("asr", 9.0),
+    part("asr", 11.0, "skills-asr"),
+    part("tts", 7.0),
+    part("tts", 6.0, "skills-tts"),
+    part("s2tt", 6.0, "skills-s2tt"),
+    part("s2st", 1.0),
+    part("s2st", 5.0, "skills-s2st"),
+    part("interleave", 1.0),
+    part("talk", 10.0),
+    part("talk", 15.0, "skills-talk"),
+    part("talk", 9.0, "mute"),
+    part("answer", 3.0),
+    part("answer", 6.0, "skills-answer"),
+    part("tool", 1.0),
+    part("tool", 4.0, "skills-tool"),
+    part("think", 3.0, "skills-think"),
 )
 SFT = (
-    part("asr", 20.0),
-    part("tts", 12.0),
-    part("s2st", 5.0),
-    part("talk", 32.0),
-    part("talk", 12.0, "mute"),
-    part("answer", 14.0),
-    part("tool", 5.0),
+    part("asr", 8.0),
+    part("asr", 10.0, "skills-asr"),
+    part("tts", 6.0),
+    part("tts", 6.0, "skills-tts"),
+    part("s2tt", 6.0, "skills-s2tt"),
+    part("s2st", 5.0, "skills-s2st"),
+    part("talk", 11.0),
+    part("talk", 19.0, "skills-talk"),
+    part("talk", 8.0, "mute"),
+    part("answer", 4.0),
+    part("answer", 7.0, "skills-answer"),
+    part("tool", 2.0),
+    part("tool", 5.0, "skills-tool"),
+    part("think", 3.0, "skills-think"),
 )
 ALL = Rates(encoder=4e-4, adaptor=4e-4, llm=8e-4, embed=8e-4, head=8e-4)
 WORDS = Rates(llm=1.5e-3, embed=1.5e-3, head=1.5e-3)
@@ -109,18 +142,16 @@ WORDS = Rates(llm=1.5e-3, embed=1.5e-3, head=1.5e-3)
 
 def speech(name: str, steps: int, parts: tuple[Part, ...], rates: Rates, after: str | None, **more: object) -> Run:
     """A stage of the language model; `more` are further options."""
+    usual: dict[str, object] = {"coder": "tokenizer", "voice": "codec", "helps": HELPS, "piece_s": PIECE_S}
     options = SpeechOptions(
         prepare=PREPARE,
+        dev="dev.jsonl",
+        dev_count=64,
         parts=parts,
         rates=rates,
         weights=WEIGHTS,
-        helps=HELPS,
         batch=BATCH,
-        piece_s=PIECE_S,
-        dev="dev.jsonl",
-        coder="tokenizer",
-        voice="codec",
-        **more,  # type: ignore[arg-type]
+        **usual | more,  # type: ignore[arg-type]
     )
     return Run(
         name=name,
@@ -157,36 +188,48 @@ def ears() -> Run:
     )
 
 
-def align(after: str, ears: str) -> Run:
+def align(after: str, ears: str, steps: int) -> Run:
     """The adaptor and the encoder, until rows of sound spell what is said, and steps still say its phones."""
-    run = speech("align", 1500, ALIGN, Rates(encoder=1e-3, adaptor=1.5e-3), after, ears=ears)
-    assert isinstance(run.options, SpeechOptions)
-    whole = replace(run.options, helps=ONLY_EARS, piece_s=(25.0, 25.0))  # a cut piece does not tell what it says
-    return replace(run, options=whole)
+    rates, whole = Rates(encoder=1e-3, adaptor=1.5e-3), (25.0, 25.0)  # a cut piece does not tell what it says
+    return speech("align", steps, ALIGN, rates, after, ears=ears, helps=ONLY_EARS, piece_s=whole)
 
 
-def beginning(begin: str | None) -> list[Run]:
+def vocabulary(after: str) -> Run:
+    """Stage B: what the codes say."""
+    rates = Rates(adaptor=4e-4, llm=1e-3, embed=1e-3, head=1e-3)
+    return speech("vocabulary", 5000, VOCABULARY, rates, after)
+
+
+def beginning(begin: str | None, codes: str) -> list[Run]:
     """To where real sound is heard and codes are known: from nothing, or from a model that hears and speaks."""
     if begin is not None:
-        words = Rates(llm=8e-4, head=8e-4)
-        return [speech("pseudo", 2000, PSEUDO, words, begin), align("pseudo", "")]
+        words = Rates(llm=8e-4, embed=4e-4, head=8e-4)
+        first = [speech("pseudo", 3000, PSEUDO, words, begin), align("pseudo", "", 6000)]
+        return [*first, *([vocabulary("align")] if codes == "new" else [])]
     return [
         speech("text", 600, TEXT, WORDS, None),
-        speech("pseudo", 5000, PSEUDO, WORDS, "text"),
+        speech("pseudo", 6000, PSEUDO, WORDS, "text"),
         ears(),
-        align("pseudo", "ears"),
-        speech("vocabulary", 5000, VOCABULARY, Rates(adaptor=4e-4, llm=1e-3, embed=1e-3, head=1e-3), "align"),
+        align("pseudo", "ears", 6000),
+        vocabulary("align"),
     ]
 
 
-def curriculum(begin: str | None = None) -> list[Run]:
+def of_model(run: Run, model: str) -> Run:
+    """The same run at the sizes of a model, and in its words."""
+    assert isinstance(run.options, SpeechOptions | EarOptions)
+    return replace(run, options=replace(run.options, model=model))
+
+
+def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     """All stages, in order."""
     falling = Schedule(kind="cosine", warm_up=50, floor=0.25)  # the report's 2e-5 to 5e-6
     slow = Rates(encoder=1e-4, adaptor=1e-4, llm=2e-4, embed=2e-4, head=2e-4)
-    begun = beginning(begin)
-    return [
+    begun = beginning(begin, codes)
+    stages = [
         *begun,
-        speech("main", 8000, MAIN, ALL, begun[-1].name),
-        replace(speech("cooldown", 2000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
-        replace(speech("sft", 800, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
+        speech("main", 12_000, MAIN, ALL, begun[-1].name),
+        replace(speech("cooldown", 4000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
+        replace(speech("sft", 1500, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
     ]
+    return [of_model(run, begin or "nano") for run in stages]

@@ -1,6 +1,7 @@
 """All that the curriculum of nano learns from, made in one folder: corpus, records, lexicon.
 
     FOLDER/corpus/SET/     shards of sound (the codes of nano's voice are written beside them when they are asked for)
+    FOLDER/corpus/skills-N/    what the skills are learnt from: `shards` are heard, `spoken` is what nano says
     FOLDER/*.jsonl         records of each task     FOLDER/lexicon.json  how the voice says each word
 
 Whatever is there is not made again. Small is a minute's worth, for a smoke run; otherwise the corpus is the one of
@@ -8,19 +9,25 @@ Whatever is there is not made again. Small is a minute's worth, for a smoke run;
 """
 
 import json
+import re
 from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 
 from antiphon.data import synth, world
+from antiphon.data.skills import voices
 from antiphon.data.store import has_shard, read_index, shard_numbers, write_shard
 from antiphon.rates import HEARD_HZ
 from antiphon.train.records import write_records
 from recipes import corpus_nano
-from recipes.nano import phrasebook, records
+from recipes.nano import phrasebook, records, skill_records, skills
 
+NO_PHONE = re.compile(r"[(_]")  # marks of an engine: a change of language, a pause
 SMALL_TEXTS = 20  # sentences of the voice, and sounds to hear
 FOREIGN = 2000  # sums that are spoken in Chinese
 
@@ -31,8 +38,12 @@ def prepare(folder: Path, small: bool) -> None:
     corpus = folder / "corpus"
     make_small(corpus) if small else corpus_nano.make_sets(["target", "hearing"], corpus, 0, 1)
     make_foreign(corpus, 6 if small else FOREIGN)
+    parts = make_skills(folder, small)
     write_lexicon(corpus, folder / "lexicon.json")
-    for name, made in records.all_records(corpus, small).items():
+    of_world = records.all_records(corpus, small)
+    of_skills = skill_records.all_records(corpus, parts, skills.DEV_SETS, 40 if small else skill_records.WRITTEN)
+    every = of_world | of_skills | {"dev.jsonl": chain(of_world["dev.jsonl"], of_skills["dev.jsonl"])}
+    for name, made in every.items():
         if not (folder / name).exists():
             write_records(folder / name, made)
 
@@ -78,15 +89,39 @@ def make_foreign(corpus: Path, count: int) -> None:
     write_shard(corpus / "foreign", 0, items, HEARD_HZ)
 
 
+def make_skills(folder: Path, small: bool) -> list[str]:
+    """Every part of the skills' corpus, and what is held out of it; the names of the parts."""
+    if small:
+        skills.make_small(folder)
+    for number in range(0 if small else skills.PARTS):
+        skills.make(folder, number, skills.CLIPS, workers=1)
+    return sorted(path.name for path in (folder / "corpus").glob("skills-[0-9]*"))
+
+
 def write_lexicon(corpus: Path, path: Path) -> None:
-    """How the aligned voice says each word, most often; silence is the first phone."""
+    """How nano's own voice says each word and each Chinese character, most often; silence is the first phone.
+
+    Chinese is said by another engine, so its phones are others.
+    """
     if path.exists():
         return
     counted: dict[str, Counter[tuple[str, ...]]] = {}
-    for row in (row for n in shard_numbers(corpus / "target") for row in read_index(corpus / "target", n)):
+    for row in own_rows(corpus):
+        mark = "" if row.get("language", "en") == "en" else f"{row['language']} "
         for word, start, end in row["words"]:
-            said = tuple(p for p, a, b in row["phones"] if start <= (a + b) / 2 < end and p != "pau")
+            middles = ((p, (a + b) / 2) for p, a, b in row["phones"] if p != "pau" and not NO_PHONE.match(p))
+            said = tuple(mark + p for p, at in middles if start <= at < end)
             counted.setdefault(word.lower(), Counter())[said] += 1
     words = {word: list(forms.most_common(1)[0][0]) for word, forms in sorted(counted.items())}
     phones = sorted({phone for said in words.values() for phone in said})
     path.write_text(json.dumps({"phones": ["pau", *phones], "words": words}), encoding="utf-8")
+
+
+def own_rows(corpus: Path) -> Iterator[dict[str, Any]]:
+    """What nano's own voice says, in both languages, with the times of words and phones."""
+    for n in shard_numbers(corpus / "target"):
+        yield from read_index(corpus / "target", n)
+    for folder in sorted(corpus.glob("skills-[0-9]*/spoken")):
+        for n in shard_numbers(folder):
+            rows = read_index(folder, n)
+            yield from (row for row in rows if row["fields"] == {"manner": "plain", "preset": voices.OWN})

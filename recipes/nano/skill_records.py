@@ -3,8 +3,9 @@
     transcribe, and every turn of one speaker      asr          think         think (a thought, then the reply aloud)
     all that nano says                             tts          translate     s2tt      interpret   s2st
     talk, hear, react, manner, call, outside       talk (aloud), answer (written)       call        tool (written)
-    the grammar alone, heard as pseudo-sound       written
+    the grammar alone, heard as pseudo-sound       written (talk, call), rendered (translate)
 
+Codes are learnt from nano's own voice and from voices that it found; how it sounds as another is the flow's to know.
 A corpus is a set of `antiphon data synth`; its sounds are referred to as NAME/shards/00003:17, NAME/spoken/00003:4.
 """
 
@@ -15,7 +16,7 @@ from random import Random
 from typing import Any
 
 from antiphon.data.numbers import words_of
-from antiphon.data.skills import catalogue
+from antiphon.data.skills import catalogue, voices
 from antiphon.data.skills.exchange import Conversation, Turn, from_json
 from antiphon.data.store import read_index, shard_numbers
 from antiphon.text.prompts import task_prompt
@@ -25,7 +26,7 @@ from antiphon.train.tasks import make, tool_result
 
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
-BY_WORDS = ("talk", "call", "translate")  # tasks whose replies follow from words alone
+BY_WORDS = {"answer": ("talk", "call"), "s2tt": ("translate",)}  # whose replies follow from words alone
 WRITTEN = 20_000
 
 
@@ -40,8 +41,9 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-answer.jsonl": (r for name in names for r in conversations(corpus, name, "answer")),
         "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
         "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
-        "skills-written.jsonl": unspoken(written),
-        "skills-dev.jsonl": (r for name in dev for r in held_out(corpus, name)),
+        "skills-written.jsonl": unspoken(written, "answer"),
+        "skills-rendered.jsonl": unspoken(written // 4, "s2tt"),
+        "dev.jsonl": (r for name in dev for r in held_out(corpus, name)),
     }
 
 
@@ -62,6 +64,12 @@ def sayings(corpus: Path, name: str, shard: int) -> list[Spoken]:
     ]  # fmt: skip
 
 
+def learnt_from(corpus: Path, name: str, shard: int) -> set[int]:
+    """The rows of what nano says whose codes are learnt: those of its own voice, and of voices that it found."""
+    spoken = read_index(corpus / name / "spoken", shard)
+    return {n for n, row in enumerate(spoken) if row["fields"]["preset"] in (voices.OWN, voices.FOUND)}
+
+
 # --- one speaker, one utterance --------------------------------------------------------------------------------------
 
 
@@ -77,7 +85,8 @@ def hearing(corpus: Path, name: str) -> Iterator[Record]:
 def reading(corpus: Path, name: str) -> Iterator[Record]:
     """Everything that nano says plainly, to be read aloud."""
     for shard in shard_numbers(corpus / name / "spoken"):
-        plain = [row["fields"]["manner"] == "plain" for row in read_index(corpus / name / "spoken", shard)]
+        fields = [row["fields"] for row in read_index(corpus / name / "spoken", shard)]
+        plain = [one["manner"] == "plain" and one["preset"] == voices.OWN for one in fields]
         for n, said in enumerate(sayings(corpus, name, shard)):
             if plain[n]:
                 yield make("tts", f"tts {name} {shard} {n}", said.text, said)
@@ -108,18 +117,18 @@ def words(turn: Turn) -> str:
 
 def conversations(corpus: Path, name: str, task: str) -> Iterator[Record]:
     """The conversations of a corpus that teach a task of the trainer."""
-    spoken: tuple[int, list[Spoken]] = (-1, [])
+    last, spoken, own = -1, list[Spoken](), set[int]()
     for shard, n, row in rows(corpus, name):
         made = conversation(row)
         if task not in tasks_of(made):
             continue
-        if spoken[0] != shard:
-            spoken = shard, sayings(corpus, name, shard)
+        if shard != last:
+            last, spoken, own = shard, sayings(corpus, name, shard), learnt_from(corpus, name, shard)
         heard = sounds(name, shard, n, row)
         replies = [(how["filler"], how["reply"]) for how in row["turns"]]
-        aloud = None if task in ("answer", "tool", "s2tt") else spoken[1]
-        if aloud is not None and any(reply is None for _, reply in replies):
-            continue  # a corpus whose replies are not spoken
+        aloud = None if task in ("answer", "tool", "s2tt") else spoken
+        if aloud is not None and not all(reply in own for _, reply in replies):
+            continue  # by another of its voices, or not at all
         yield record(made, heard, replies, task, row["id"], aloud)
 
 
@@ -163,16 +172,14 @@ def slots(turn: Turn) -> tuple[str, ...]:
     return tuple(word for word in words_of(turn.reply) if word in filled - {"a", "an", "the", "in"})
 
 
-def unspoken(count: int) -> Iterator[Record]:
+def unspoken(count: int, task: str) -> Iterator[Record]:
     """Conversations that nobody has spoken, answered in writing."""
-    rng = Random("skills written")
+    rng = Random(f"skills {task}")
     for n in range(count):
-        made = catalogue.sample(rng, rng.choice(BY_WORDS))
-        if not all(turn.user for turn in made.turns):
-            continue
-        heard = [Heard(said=words(turn)) for turn in made.turns]
-        task = "s2tt" if made.task == "translate" else "answer"
-        yield record(made, heard, [(None, None)] * len(heard), task, f"written {n}", None)
+        made = catalogue.sample(rng, rng.choice(BY_WORDS[task]))
+        if all(turn.user for turn in made.turns):
+            heard = [Heard(said=words(turn)) for turn in made.turns]
+            yield record(made, heard, [(None, None)] * len(heard), task, f"{task} written {n}", None)
 
 
 def held_out(corpus: Path, name: str) -> Iterator[Record]:

@@ -1,6 +1,6 @@
 """Make what nano's skills are learnt from, and what they are measured with.
 
-    python -m recipes.nano.skills make FOLDER --part P N --hours H     part P of N of a corpus of H hours, resumable
+    python -m recipes.nano.skills make FOLDER --part P [--clips N]     part P of the corpus, resumable
     python -m recipes.nano.skills records FOLDER                       records of all parts that are there
     python -m recipes.nano.skills evaluation FOLDER                    the sets of `antiphon eval`, with fixed seeds
 
@@ -16,13 +16,15 @@ from pathlib import Path
 from antiphon.audio.wave import Audio
 from antiphon.data.corpus import synthesise
 from antiphon.data.queue import Done
+from antiphon.data.skills.catalogue import TASKS
 from antiphon.data.skills.spec import SkillSpec
 from antiphon.train.records import write_records
 from recipes.nano import skill_records
 
-SECONDS = 4.4  # of sound in a conversation on average, what nano says among it
+PARTS, CLIPS = 2, 16_000  # conversations of a part: some twenty hours of sound, what nano says among it
 DEV, DEV_CLIPS = "skills-dev", 160
-SEED = 40
+DEV_SETS = (f"{DEV}-slots", f"{DEV}-template")
+SEED, SMALL = 40, 36
 
 
 def part(number: int, clips: int) -> SkillSpec:
@@ -30,16 +32,22 @@ def part(number: int, clips: int) -> SkillSpec:
     return SkillSpec(name=f"skills-{number}", clips=clips, seed=SEED, presets=0.1)
 
 
-def dev() -> list[SkillSpec]:
+def dev(clips: int) -> list[SkillSpec]:
     """What is watched while it learns: wordings and fillings that were held out, by voices that were not."""
-    whole = SkillSpec(name=DEV, clips=DEV_CLIPS, seed=SEED, around={"clean": 1.0}, split="slots")
-    return [replace(whole, name=f"{DEV}-{split}", split=split, aloud=True) for split in ("slots", "template")]
+    whole = SkillSpec(name=DEV, clips=clips, seed=SEED, around={"clean": 1.0}, split="slots")
+    return [replace(whole, name=name, split=split) for name, split in zip(DEV_SETS, ("slots", "template"), strict=True)]
 
 
-def make(folder: Path, number: int, parts: int, hours: float, workers: int) -> None:
+def make_small(folder: Path) -> None:
+    """A few conversations of every task, by an engine that starts at once."""
+    quick = dict(tasks=dict.fromkeys(TASKS, 1.0), engines={"espeak": 1.0}, presets=0.3)
+    for spec, clips in ((part(0, SMALL), SMALL), *((one, 4) for one in dev(4))):
+        tell(spec.name, synthesise(replace(spec, clips=clips, **quick), folder / "corpus" / spec.name, 1))
+
+
+def make(folder: Path, number: int, clips: int, workers: int) -> None:
     """Make a part, and with the first one what is watched."""
-    clips = max(1, round(3600 * hours / parts / SECONDS))
-    for spec in [part(number, clips), *(dev() if number == 0 else [])]:
+    for spec in [part(number, clips), *(dev(min(clips, DEV_CLIPS)) if number == 0 else [])]:
         tell(spec.name, synthesise(spec, folder / "corpus" / spec.name, workers))
 
 
@@ -72,8 +80,8 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("make")
     making.add_argument("folder", type=Path)
-    making.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("P", "N"))
-    making.add_argument("--hours", type=float, default=20.0)
+    making.add_argument("--part", type=int, default=0)
+    making.add_argument("--clips", type=int, default=CLIPS)
     making.add_argument("--workers", type=int, default=1)
     writing = commands.add_parser("records")
     writing.add_argument("folder", type=Path)
@@ -85,7 +93,7 @@ def main() -> None:
     measuring.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     if args.command == "make":
-        make(args.folder, *args.part, args.hours, args.workers)
+        make(args.folder, args.part, args.clips, args.workers)
     elif args.command == "records":
         records(args.folder, args.written)
     else:

@@ -48,7 +48,7 @@ def test_nanos_mixtures_sum_to_hundred() -> None:
     mixtures = (nano.TEXT, nano.PSEUDO, nano.EAR_PARTS, nano.ALIGN, nano.VOCABULARY, nano.MAIN, nano.COOLDOWN, nano.SFT)
     assert [total(parts) for parts in mixtures] == [100.0] * len(mixtures)
     learned = {part.task for parts in mixtures for part in parts}
-    assert set(TASKS) - learned == {"caption", "think"}  # nano does not know sounds, and does not think aloud
+    assert set(TASKS) - learned == {"caption"}
 
 
 def test_the_published_rates_stand() -> None:
@@ -104,7 +104,11 @@ def test_nano_is_trained_by_one_command() -> None:
     frozen = begun[0].options
     assert frozen.frozen and frozen.init == "nano"  # the codes go on meaning what they meant
     moving = next(step for step in begun if step.name == "pseudo").options.rates
-    assert set(dict(moving.moving())) == {"llm", "head"}  # the ears point at the embeddings
+    assert set(dict(moving.moving())) == {"llm", "embed", "head"}  # words that it may not know; then the ears follow
+    again = {step.name for step in load_recipe(NANO, ["begin=nano", "codes=new"])}
+    assert again == set(whole) - {"text", "ears"}
+    with pytest.raises(ConfigError, match="kept"):
+        load_recipe(NANO, ["begin=nano", "codes=old"])
 
 
 def test_pages_of_sums_learn_their_results() -> None:

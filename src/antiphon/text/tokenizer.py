@@ -12,7 +12,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,16 @@ class Tokenizer:
         if clash or len({t.id for t in self.added_tokens}) != len(self.added):
             raise WeightsError(f"Added tokens share ids or names with others ({clash[:1]}); the files do not match.")
 
+    def extended(self, merges: Sequence[tuple[str, str]]) -> "Tokenizer":
+        """The same with further BPE tokens behind the others; control and speech tokens move up by as many."""
+        base = dict(self.base)
+        for pair in merges:
+            base.setdefault("".join(pair), len(base))
+        model = self._spec["model"]
+        spec = {**self._spec, "model": {**model, "vocab": base, "merges": [*model["merges"], *map(list, merges)]}}
+        more = len(base) - len(self.base)
+        return Tokenizer(spec, [replace(token, id=token.id + more) for token in self.added_tokens])
+
     # --- words -> ids --------------------------------------------------------------------------------------------
 
     def encode(self, text: str) -> list[int]:
@@ -102,6 +112,13 @@ class Tokenizer:
     def encode_pieces(self, pieces: Iterable[str]) -> list[int]:
         """Each piece by itself, then joined: no token reaches across a border of pieces."""
         return [token for piece in pieces for token in self.encode(piece)]
+
+    def words(self, text: str) -> list[str]:
+        """The stretches of a text that BPE sees one by one: no token reaches across their borders."""
+        cut = self._words.pre_tokenizer
+        if cut is None:
+            return [text]
+        return [text[start:end] for _, (start, end) in cut.pre_tokenize_str(text)]
 
     def id_of(self, name: str) -> int:
         """The id of a control token by its name."""

@@ -35,6 +35,7 @@ from antiphon.rates import HEARD_HZ, SPOKEN_HZ
 
 Array = npt.NDArray[np.generic]
 FOLDER = "features"
+SETS = ("shards", "spoken")  # of a corpus of `antiphon data synth`, after which they are called
 OPEN_FILES = 512  # memory maps that stay open
 
 
@@ -110,7 +111,7 @@ class Clip:
     @property
     def id(self) -> str:
         """Names the clip within its corpus, whatever machine it lies on."""
-        return f"{self.folder.name}/{self.shard:05d}/{self.index}"
+        return f"{name_of(self.folder)}/{self.shard:05d}/{self.index}"
 
     @property
     def seconds(self) -> float:
@@ -125,7 +126,13 @@ class Clip:
     @property
     def voice(self) -> str:
         """Who speaks; a clip that does not say so is taken for a voice of its folder's own."""
-        return str(self.row.get("voice") or self.folder.name)
+        speaker = self.row.get("speaker") or {}
+        return str(self.row.get("voice") or speaker.get("id") or name_of(self.folder))
+
+
+def name_of(folder: Path) -> str:
+    """What a folder of shards is called."""
+    return f"{folder.parent.name}/{folder.name}" if folder.name in SETS else folder.name
 
 
 class Corpus:
@@ -136,7 +143,7 @@ class Corpus:
         for folder in self.folders:
             if not folder.is_dir() or not shard_numbers(folder):
                 raise InputError(f"{folder} holds no shards of speech; make some first (antiphon data synth).")
-        if len({folder.name for folder in self.folders}) < len(self.folders):
+        if len({name_of(folder) for folder in self.folders}) < len(self.folders):
             raise InputError("two data folders have the same name, by which clips are told apart; rename one.")
         self._open = lru_cache(OPEN_FILES)(_mapped)
 

@@ -1,6 +1,7 @@
 """How words are said: a lexicon, and which phone is said when.
 
-A lexicon is a JSON file {"phones": [...], "words": {"yes": ["y", "eh", "s"]}} whose first phone is silence.
+A lexicon is a JSON file {"phones": [...], "words": {"yes": ["y", "eh", "s"]}} whose first phone is silence. A Chinese
+character is a word.
 """
 
 import re
@@ -17,6 +18,7 @@ from antiphon.config import read_json
 from antiphon.errors import ConfigError
 from antiphon.train.records import Heard
 
+WORD = re.compile(r"[a-z']+|[\u4e00-\u9fff]")
 STEP_HZ = 50  # of the encoder's blocks, before the pooling
 UNKNOWN = -100  # the label of a step of which nothing is known
 
@@ -43,7 +45,7 @@ class Lexicon:
 
     def spell(self, text: str) -> list[int] | None:
         """The phones of a text, or None where a word is not known."""
-        words = re.findall(r"[a-z']+", text.lower())
+        words = WORD.findall(text.lower())
         if any(word not in self.words for word in words):
             return None
         return [self.number[phone] for word in words for phone in self.words[word]]

@@ -39,7 +39,7 @@ def sayings(made: Conversation, rng: Random, preset: str) -> list[tuple[Saying |
     for turn in made.turns:
         filler = Saying(turn.filler, turn.language, "plain", preset, own[turn.language]) if turn.filler else None
         voice = voices.of_who(rng, turn.voice, turn.language) if turn.voice else own[turn.language]
-        name = "found" if turn.voice else preset
+        name = voices.FOUND if turn.voice else preset
         found.append((filler, Saying(turn.reply, turn.language, turn.manner, name, voice)))
     return found
 

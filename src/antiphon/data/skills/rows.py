@@ -1,5 +1,6 @@
 """What the index says of a conversation and of what nano says in it: the truth, where it comes from, its licences."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -54,6 +55,15 @@ def voice_truth(how: Performance) -> Row:
             "emotion": how.emotion, "rhythm": how.rhythm, "hz": round(hz, 1)}  # fmt: skip
 
 
+def voice_id(said: Saying) -> str:
+    """Whose voice it is: the name of one of nano's own, or what tells one found voice from another."""
+    if said.name != voices.FOUND:
+        return said.name
+    controls = {**asdict(said.voice.controls), "speed": 1.0}
+    made = f"{said.voice.engine} {said.voice.voice} {sorted(controls.items())}"
+    return f"{said.name}-{hashlib.sha256(made.encode()).hexdigest()[:8]}"
+
+
 def saying(said: Saying, speech: Speech) -> Row:
     """One thing that nano says."""
     how = voices.mannered(said.voice, said.manner)
@@ -63,7 +73,7 @@ def saying(said: Saying, speech: Speech) -> Row:
         "task": "speak",
         "language": said.language,
         "fields": {"manner": said.manner, "preset": said.name},
-        "speaker": {**nobody, "id": said.name, "language": said.language, "accent": said.voice.made.accent},
+        "speaker": {**nobody, "id": voice_id(said), "language": said.language, "accent": said.voice.made.accent},
         "emotion": said.manner if said.manner in ("happy", "sad") else "neutral",
         "rhythm": "even",
         "surroundings": "clean",

@@ -16,7 +16,7 @@ from antiphon.data.prosody import EMOTIONS
 from antiphon.data.skills import cast
 from antiphon.data.skills.exchange import Language, Manner, Who
 
-OWN = "own"
+OWN, FOUND = "own", "found"
 WHISPER_DB = -9.0
 
 

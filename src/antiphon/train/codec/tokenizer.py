@@ -38,6 +38,7 @@ from antiphon.train.run import Run
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
 
 MEL_MEAN, MEL_SPREAD = -5.5, 2.6  # of the spoken mel of speech, roughly: losses on it are of order one
+BANDS_AN_OCTAVE, WARP_FULL = 28.5, 42.0  # of the 128 Slaney bands above 1 kHz; the band at 1 kHz
 PAUSE = "pau"  # the phone of silence
 EPS = 1e-5  # of the norm
 IGNORED = -100  # a label that is not learned
@@ -61,6 +62,8 @@ class TokenizerTraining:
     shortest_s: float = 0.3
     longest_s: float = 20.0
     gain: float = 0.1  # each clip's log-mel is moved by up to this
+    warp: float = 0.0  # and heard from a vocal tract that is longer or shorter by up to this share,
+    centred: bool = False  # and to be read less its own mean: codes need not tell whose voice it is
     phone_weight: float = 1.0
     mel_weight: float = 1.5
     ctc_weight: float = 0.5
@@ -195,22 +198,26 @@ class TokenizerStage(Stage):
 
     def batch(self, items: Sequence[Utterance]) -> Batch:  # type: ignore[override]
         """Features and labels of these clips."""
-        return self._collate(items, self.options.gain)
+        return self._collate(items, self.options.gain, self.options.warp)
 
-    def _collate(self, items: Sequence[Utterance], gain: float) -> Batch:
+    def _collate(self, items: Sequence[Utterance], gain: float, warp: float = 0.0) -> Batch:
         length = bucket(max(item.size for item in items))
         wide = frames_of(length)
+        chance = [generator(item.seed) for item in items]
+        moved = [rng.uniform(-gain, gain) for rng in chance]
         heard = [self.corpus.feature(item.clip, HEARD) for item in items]
+        if warp:
+            heard = [warped(x, rng.uniform(-warp, warp)) for x, rng in zip(heard, chance, strict=True)]
         mel = padded(heard, HEARD_PER_CODE * length).float().mT
-        moved = [generator(item.seed).uniform(-gain, gain) for item in items]
         spoken = [self.corpus.feature(i.clip, SPOKEN)[: frames_of(i.size)] for i in items]
+        wanted = [(x - (x.mean(0) if self.options.centred else MEL_MEAN)) / MEL_SPREAD for x in map(np.float32, spoken)]
         labels = [self.labels(item.clip, len(frames)) for item, frames in zip(items, spoken, strict=True)]
         chars = [np.array(self.spell(item.clip.text), dtype=np.int64) for item in items]
         num_frames = torch.tensor([len(frames) for frames in spoken])
         batch = Batch(
             mel=mel + torch.tensor(moved, dtype=torch.float32)[:, None, None],
             num_heard=torch.tensor([len(x) for x in heard]),
-            frames=(padded(spoken, wide).float() - MEL_MEAN) / MEL_SPREAD,
+            frames=padded(wanted, wide).float(),
             has_frame=time_mask(num_frames, wide),
             phones=padded(labels, wide, IGNORED),
             chars=padded(chars, max(1, *(len(c) for c in chars))),
@@ -283,6 +290,21 @@ class TokenizerStage(Stage):
     def spell(self, text: str) -> list[int]:
         """The characters of a text that the reader knows; 0 is the blank."""
         return [1 + place for c in text.lower() if (place := self.alphabet.find(c)) >= 0]
+
+
+def warped(mel: Array, share: float) -> Array:
+    """The log-mel [t, f] of a vocal tract that is shorter by this share: its formants lie higher.
+
+    The scale is logarithmic above 1 kHz, so there all bands move alike; below they move in proportion.
+    """
+    bands = np.arange(mel.shape[1])
+    moved = share * BANDS_AN_OCTAVE / np.log(2) * np.minimum(bands / WARP_FULL, 1.0)
+    at = np.clip(bands - moved, 0, len(bands) - 1)
+    low = at.astype(np.int64)
+    rest = (at - low).astype(np.float32)
+    high = np.minimum(low + 1, len(bands) - 1)
+    bent: Array = mel[:, low].astype(np.float32) * (1 - rest) + mel[:, high].astype(np.float32) * rest
+    return bent
 
 
 def alphabet_of(clips: Sequence[Clip]) -> str:
