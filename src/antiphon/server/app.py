@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
+from antiphon.server.calls import Calls
 from antiphon.server.client_secrets import ClientSecrets
 from antiphon.server.completions import Completions
 from antiphon.server.guard import Guard
@@ -23,6 +24,7 @@ from antiphon.server.transcripts import Transcripts
 def make_app(service: Service) -> Guard:
     """Everything that is served, behind the guard."""
     about, speech, transcripts = About(service), Speech(service), Transcripts(service)
+    calls = Calls(service)
     routes: list[BaseRoute] = [
         Route("/health", about.live),
         Route("/health/live", about.live),
@@ -30,6 +32,8 @@ def make_app(service: Service) -> Guard:
         Route("/metrics", about.metrics),
         Route("/version", about.version),
         WebSocketRoute("/v1/realtime", Realtime(service).open),
+        Route("/v1/realtime/calls", calls.begin, methods=["POST"]),
+        Route("/v1/realtime/calls/{name}/hangup", calls.hang_up, methods=["POST"]),
         Route("/v1/realtime/client_secrets", ClientSecrets(service).answer, methods=["POST"]),
         Route("/v1/models", about.models),
         Route("/v1/models/{name:path}", about.model),

@@ -10,8 +10,10 @@ before others have their turn. Nothing of the model is computed here.
 import asyncio
 import logging
 import time
-from typing import Any
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol, runtime_checkable
 
+from starlette.datastructures import Headers, QueryParams
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from antiphon.runtime.clock import AsyncClock
@@ -36,6 +38,27 @@ MOST_WAITING = 8 << 20  # characters that wait for a slow reader
 NORMAL, GOING_AWAY, FAILED, TRY_LATER = 1000, 1001, 1011, 1013
 
 
+@runtime_checkable
+class Line(Protocol):
+    """What a connection talks through: a socket, or a call that has the face of one."""
+
+    scope: MutableMapping[str, Any]
+
+    @property
+    def headers(self) -> Headers: ...
+
+    @property
+    def query_params(self) -> QueryParams: ...
+
+    async def accept(self, subprotocol: str | None = None) -> None: ...
+
+    async def receive(self) -> MutableMapping[str, Any]: ...
+
+    async def send_text(self, text: str, /) -> None: ...
+
+    async def close(self, code: int = NORMAL) -> None: ...
+
+
 class Realtime:
     """The endpoint."""
 
@@ -44,8 +67,11 @@ class Realtime:
 
     async def open(self, socket: WebSocket) -> None:
         """One socket, from its beginning to its end."""
-        caller: Caller = socket.scope["antiphon"]
-        connection = Connection(self.service, socket, caller)
+        await self.talk(socket, socket.scope["antiphon"])
+
+    async def talk(self, line: Line, caller: Caller, patch: Mapping[str, Any] | None = None) -> None:
+        """One conversation, from its beginning to its end; `patch`: what its session begins with."""
+        connection = Connection(self.service, line, caller, patch)
         metrics, begun = self.service.metrics, time.monotonic()
         metrics.sessions_total.inc()
         note("session opened", key=caller.name, session=caller.request)
@@ -63,8 +89,10 @@ class Realtime:
 class Connection:
     """One client."""
 
-    def __init__(self, service: Service, socket: WebSocket, caller: Caller) -> None:
-        self.service, self.socket, self.caller = service, socket, caller
+    def __init__(
+        self, service: Service, socket: Line, caller: Caller, patch: Mapping[str, Any] | None = None
+    ) -> None:
+        self.service, self.socket, self.caller, self._patch = service, socket, caller, patch
         self.ids, self.is_beta = service.ids, beta.asks_for_beta(socket.headers)
         self.watching = Watching(service.metrics, time.monotonic)
         self._outgoing: asyncio.Queue[str | int] = asyncio.Queue()
@@ -133,7 +161,8 @@ class Connection:
         query = self.socket.query_params
         if "call_id" in query:
             raise Refusal("There are no calls to join here; open a session of its own.", code=INVALID_VALUE)
-        patch: dict[str, Any] = {} if self.caller.lease is None else dict(self.caller.lease.session)
+        lease = self.caller.lease
+        patch: dict[str, Any] = dict(self._patch or ({} if lease is None else lease.session))
         if query.get("intent") == "transcription":
             patch["type"] = "transcription"
         elif "model" in query and "model" not in patch:
