@@ -111,6 +111,26 @@ def score(
 
 
 @evaluate.command()
+def compare(
+    folder: Folder,
+    other: Annotated[Path | None, typer.Argument(help="Another run's folder, to be compared item by item.")] = None,
+    published: Annotated[str, typer.Option(help="readme, arxiv_v2, step_audio_1, kimi_kit, r1_5, none.")] = "readme",
+    judge: Judge = "rule",
+    ears: Ears = "text",
+    cache: CacheAt = None,
+) -> None:
+    """Two runs on the same questions, with paired tests; and how far off the published figures are."""
+    from antiphon.eval import compare as comparing
+    from antiphon.eval.running import score_run
+
+    first = score_run(folder, judge, ears, cache=cache)
+    if other is not None:
+        print(comparing.told(comparing.compare(first, score_run(other, judge, ears, cache=cache))))
+    if published != "none":
+        print(comparing.told_distances(comparing.distances(first, published)))
+
+
+@evaluate.command()
 def demo(out: Annotated[Path | None, typer.Option("--out", help="Keep the data and the run here.")] = None) -> None:
     """Every benchmark on small data sets made for it, answered by an oracle: the whole suite without a model."""
     import tempfile

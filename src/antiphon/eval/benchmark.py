@@ -142,6 +142,10 @@ class Scorer(Protocol):
 
     def results(self, rows: Sequence[Judged]) -> list[Result]: ...
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline, above and below the line; None where it adds nothing."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:

@@ -71,7 +71,7 @@ class Own:
         if item.ask.speech and not self.model.speaks:
             raise InputError(f"{self.name} does not speak.")
         hearing, messages, first_s = Hearing(self.model.limit), self._opening(item), None
-        given = list[tuple[Utterance, bytes | None]]()
+        given, audio_s = list[tuple[Utterance, bytes | None]](), 0.0
         for index, turn in enumerate(item.turns):
             if turn.who == "voice":
                 continue
@@ -83,9 +83,10 @@ class Own:
             given.append((said, wav(np.concatenate(pieces)) if pieces else None))
             messages.append(self._remembered(said, item.ask.speech))
             first_s = watch.first_audio_s if item.ask.speech else watch.first_token_s
+            audio_s += watch.audio_s
         return Reply(texts=tuple(written(said) for said, _ in given), sounds=tuple(sound for _, sound in given),
                      finish="stop" if all(said.stopped for said, _ in given) else "length", first_s=first_s,
-                     audio_s=sum(len(sound or b"") for _, sound in given) / 2 / SPOKEN_HZ)  # fmt: skip
+                     audio_s=audio_s)  # fmt: skip
 
     def _opening(self, item: Item) -> list[Message]:
         told = [Message("system", item.ask.system)] if item.ask.system else []

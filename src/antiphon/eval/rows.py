@@ -1,8 +1,8 @@
 """Files of rows that are only ever added to, so that a killed run loses its last line and nothing else.
 
-A row is a JSON object on a line of its own, with a `key`. It is written in one piece and reaches the disk before the
-next one is begun. A last line that was cut off is removed when the file is opened again, and said so; a line in the
-middle that cannot be read is an error, since something else wrote there.
+A row is a JSON object on a line of its own, with a `key`. It is written in one piece, and what was costly reaches the
+disk before the next row is begun. A last line that was cut off is removed when the file is opened again, and said so; a
+line in the middle that cannot be read is an error, since something else wrote there.
 """
 
 import json
@@ -43,11 +43,11 @@ def read_rows(path: Path) -> tuple[list[Row], str]:
 
 
 class Rows:
-    """An open file of rows, for one writer."""
+    """An open file of rows, for one writer; every so many rows, and at the end, all are safe on the disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, safe_every: int = 1) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
+        self.path, self._safe_every, self._unsafe = path, safe_every, 0
         self.rows, self.cut_off = read_rows(path)
         if self.cut_off:
             with path.open("r+b") as file:
@@ -62,8 +62,14 @@ class Rows:
             return
         self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         self._file.flush()
-        os.fsync(self._file.fileno())
         self.keys.add(key)
+        self._unsafe += 1
+        if self._unsafe >= self._safe_every:
+            self._make_safe()
+
+    def _make_safe(self) -> None:
+        os.fsync(self._file.fileno())
+        self._unsafe = 0
 
     def __enter__(self) -> "Rows":
         return self
@@ -71,6 +77,7 @@ class Rows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._make_safe()
         self._file.close()
 
 

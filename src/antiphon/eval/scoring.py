@@ -25,6 +25,8 @@ from antiphon.eval.rows import Rows, write_whole
 
 __all__ = ["Report", "Scored", "score"]
 
+CHEAP = 1000  # verdicts that may be lost: the cache has those that cost something
+
 
 class Panel:
     """Ears and a judge, both with a memory."""
@@ -89,7 +91,7 @@ def score(folder: Folder, ears: Ears, judge: Judge, cache: Cache, workers: int =
     panel, answers, run = Panel(folder, ears, judge, cache), folder.answers(), folder.run
     overruled = {(row["bench"], row["id"]): bool(row["right"]) for row in folder.kept("overrides.jsonl")}
     made = dict[str, Scored]()
-    with Rows(folder.path / "scores.jsonl") as rows, ThreadPoolExecutor(workers) as pool:
+    with Rows(folder.path / "scores.jsonl", CHEAP) as rows, ThreadPoolExecutor(workers) as pool:
         known = {str(row["key"]): row for row in rows.rows}
         for name in run.benches:
             bench = BENCHMARKS[name]

@@ -86,7 +86,7 @@ def freeze(folder: Folder, benches: Sequence[Benchmark], data: Data, limit: int 
     """
     with locked(folder.path / "items.lock", wait=True), Rows(folder.path / "benches.jsonl") as done:
         there = {str(row["key"]) for row in done.rows}
-        with Rows(folder.path / "items.jsonl") as rows, Rows(folder.path / "problems.jsonl") as problems:
+        with Rows(folder.path / "items.jsonl", 1000) as rows, Rows(folder.path / "problems.jsonl") as problems:
             frozen = {str(row["key"]): row["hash"] for row in rows.rows}
             for bench in (one for one in benches if one.name not in there):
                 items, found = read_bench(bench, data)

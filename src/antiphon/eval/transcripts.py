@@ -75,6 +75,13 @@ class Transcripts:
             found.append(Result(metric=sign, value=share, n=len(rows), lower_is_better=True))
         return found
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """Errors of the headline's profile, and units; the utterance's own rate where those are averaged."""
+        *errors, units = next(iter(row.values["counts"].values()))
+        if not units:
+            return None
+        return (sum(errors) / units, 1.0) if self.per_utterance else (float(sum(errors)), float(units))
+
     def _rates(self, rows: Sequence[Judged], name: str, metric: str, is_headline: bool = False) -> list[Result]:
         counted = [UtteranceErrors(*row.values["counts"][name]) for row in rows]
         clusters = [row.item.cluster for row in rows] if all(row.item.cluster for row in rows) else None

@@ -68,6 +68,10 @@ class Closed:
             found.append(_share(group, [row for row in rows if row.item.group == group], note=note))
         return found
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        return None if row.state == "error" else (float(row.values["right"]), 1.0)
+
 
 def _share(metric: str, rows: Sequence[Judged], **more: object) -> Result:
     told = [bool(row.values["right"]) for row in rows if row.state != "error"]

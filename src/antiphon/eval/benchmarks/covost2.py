@@ -52,6 +52,10 @@ class Translations:
         """By direction, and over both."""
         return translated(rows, "bleu", lambda row: (row.item.references[0], str(row.values["said"])))
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        return None  # BLEU is no sum over items
+
 
 def in_source(said: str, target: str) -> bool:
     """Whether a text is in the writing of the source."""

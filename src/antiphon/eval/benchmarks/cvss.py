@@ -74,6 +74,10 @@ class Interpreted:
                                 low=between.rate.low, high=between.rate.high, lower_is_better=True))  # fmt: skip
         return found
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        return None  # BLEU is no sum over items
+
 
 BENCHMARKS = (
     Benchmark(

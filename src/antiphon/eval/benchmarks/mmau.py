@@ -65,6 +65,10 @@ class Choices:
             found += [_average(rows, matcher), *of]
         return found
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        return None if row.state == "error" else (float(row.values["official"]), 1.0)
+
 
 def _share(rows: Sequence[Judged], task: str, matcher: str) -> Result:
     some = [row for row in rows if row.item.group == task]

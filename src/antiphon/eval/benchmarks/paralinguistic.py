@@ -74,6 +74,11 @@ class Paralinguistic:
             found += [_average(rows, of, variant), *of]
         return [*found, *_agreement(rows)]
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        told = row.values.get("lenient")
+        return (float(told == "yes"), 1.0) if told in ("yes", "no") else None
+
 
 def _state(verdict: Verdict) -> str:
     return {"yes": "ok", "no": "ok"}.get(verdict.state, verdict.state)

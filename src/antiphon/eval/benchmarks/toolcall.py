@@ -118,6 +118,14 @@ class ToolCalls:
             found.insert(0, Result(metric="trigger F1, mean of the tools", value=mean, n=len(rows), is_headline=True))
         return found
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        if row.state != "ok":
+            return None
+        called, fields = list(row.values["called"]), row.item.fields
+        right = bool(row.values["type"]) if fields["positive"] else fields["target"] not in called
+        return float(right), 1.0
+
 
 def _judged(item: Item, gold: str, given: str, exact: bool, means: Means) -> bool | None:
     history = "\n".join(turn.text for turn in item.turns if turn.text)

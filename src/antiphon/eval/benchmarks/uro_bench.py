@@ -113,6 +113,11 @@ class Conversation:
         found = errors_of(profile, due, given)
         return found.rate if found.units else 1.0
 
+    def parts(self, row: Judged) -> tuple[float, float] | None:
+        """What a row adds to the headline."""
+        points = _row_points(row)
+        return None if points is None else (points / 100, 1.0)
+
 
 def _judged(item: Item, said: str, mode: str, means: Means) -> Judged:
     aspects = "".join(f"\n{name}: {item.fields[name]}" for name in _ASPECTS if name in item.fields)
@@ -146,12 +151,16 @@ def _on(rows: Sequence[Judged], axis: str) -> list[Judged]:
     return [row for row in rows if axis in ("", row.item.fields["axis"])]
 
 
+def _row_points(row: Judged) -> float | None:
+    """Points of one item: of a repetition by its errors, else the judge's; None where nobody judged."""
+    if "rate" in row.values:  # the share of repetitions that are some, times how good those are
+        rate = float(row.values["rate"])
+        return 100 * (1 - rate) if rate <= OK_RATE else 0.0
+    return float(row.values["score"]) if "score" in row.values else None
+
+
 def _set(name: str, rows: Sequence[Judged]) -> Result:
-    rates = [float(row.values["rate"]) for row in rows if "rate" in row.values]
-    if rates:  # the share of repetitions that are some, times how good those are
-        points = [100 * (1 - rate) if rate <= OK_RATE else 0.0 for rate in rates]
-    else:
-        points = [float(row.values["score"]) for row in rows if "score" in row.values]
+    points = [found for row in rows if (found := _row_points(row)) is not None]
     if not points or any(row.state == "skipped" for row in rows):
         skipped = sum(row.state == "skipped" for row in rows)
         return result(name, None, rows, n=len(points), note=f"not evaluated: {skipped} of {len(rows)} not judged")
