@@ -132,7 +132,9 @@ class Conductor:
     def speech_stopped(self, order: orders.SpeechStopped) -> None:
         assert self.turn_item is not None
         self._names.append(self.turn_item)
-        self.tell_client(told.SpeechStopped(self.turn_item, order.end_ms))
+        detector = self.controller.detector
+        silent_ms = 0 if detector is None else self.listening.end_ms - order.end_ms + detector.pause_ms
+        self.tell_client(told.SpeechStopped(self.turn_item, order.end_ms, silent_ms))
         self.turn_item = self.open_ms = None
 
     def commit(self, utterance: Utterance) -> str:

@@ -29,10 +29,11 @@ class SpeechStarted:
 
 @dataclass(frozen=True)
 class SpeechStopped:
-    """The user has finished."""
+    """The user has finished; the voice had been silent for `silent_ms` when that was decided."""
 
     item: str
     end_ms: int
+    silent_ms: int = 0
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,11 @@ class TurnDetector(Protocol[S]):
     """
 
     @property
+    def pause_ms(self) -> int:
+        """Silence that an utterance ends with."""
+        ...
+
+    @property
     def hears_tunes(self) -> bool:
         """Whether it wants to know how a voice sounded before it paused (`Frame.ending`)."""
         ...

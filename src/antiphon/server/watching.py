@@ -1,4 +1,8 @@
-"""A live conversation's figures: what is told is timed and counted, on its way to the client."""
+"""A live conversation's figures: what is told is timed and counted, on its way to the client.
+
+They are those of a client that plays sound as soon as it comes, and `tests/server/test_watching.py` holds them against
+the recording of one.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,32 +22,30 @@ class Watching:
 
     metrics: Metrics
     now: Callable[[], float]
-    ended_at: float | None = None  # the user's turn, until something is heard of the reply
+    asked_at: float | None = None  # the user's turn ended or the client asked, and nothing is heard of the reply yet
+    begun_at: float | None = None  # the reply, until its first word
     interrupted_at: float | None = None
     due_at: float | None = None  # when everything that was sent of an item has been played
     counts: Speculations = Speculations()
 
     def see(self, event: live.LiveEvent) -> None:
         """One event."""
-        metrics, now = self.metrics, self.now()
-        if isinstance(event, live.SpeechStopped | live.Committed):
-            self.ended_at = now
-        elif isinstance(event, live.AudioDelta):
+        now = self.now()
+        if isinstance(event, live.AudioDelta):
             self._sound(event, now)
-        elif isinstance(event, live.ItemStarted):
-            self.due_at = None
+        elif isinstance(event, live.SpeechStarted | live.SpeechStopped | live.Committed):
+            self._turn(event, now)
+        elif isinstance(event, live.ReplyStarted | live.ItemStarted | live.TextDelta):
+            self._reply(event, now)
         elif isinstance(event, live.Interrupted):
             self.interrupted_at = now
         elif isinstance(event, live.Called):
             name = event.name if event.name in TOOLS else OTHERS
-            metrics.tool_calls.labels(name, "told" if event.by_client else "run").inc()
+            self.metrics.tool_calls.labels(name, "told" if event.by_client else "run").inc()
         elif isinstance(event, live.ReplyDone):
-            used = event.usage
-            metrics.prompt_tokens.inc(used.read_text + used.read_audio)
-            metrics.reply_tokens.inc(used.written_text + used.written_audio)
-            if self.interrupted_at is not None:
-                metrics.barge_in.observe(now - self.interrupted_at)
-                self.interrupted_at = None
+            self._done(event, now)
+        elif isinstance(event, live.Compacted) and event.words:
+            self.metrics.compression.set(event.sound / event.words)
 
     def speculations(self, counts: Speculations) -> None:
         """How speculation fares by now."""
@@ -52,12 +54,42 @@ class Watching:
             self.metrics.speculations.labels(name).inc(getattr(counts, name) - getattr(before, name))
         self.metrics.wasted_tokens.inc(counts.wasted_tokens - before.wasted_tokens)
 
+    def _turn(self, event: live.SpeechStarted | live.SpeechStopped | live.Committed, now: float) -> None:
+        if isinstance(event, live.SpeechStarted):
+            self.asked_at = None
+        elif isinstance(event, live.SpeechStopped):
+            self.asked_at = now
+            self.metrics.endpoint_delay.observe(event.silent_ms / 1000)
+        elif self.asked_at is None:
+            self.asked_at = now
+        if isinstance(event, live.Committed):
+            self.metrics.heard_seconds.inc(event.duration_ms / 1000)
+
+    def _reply(self, event: live.ReplyStarted | live.ItemStarted | live.TextDelta, now: float) -> None:
+        if isinstance(event, live.ReplyStarted):
+            self.begun_at = now
+            if event.tag is not None:  # the client asked for it, just now
+                self.asked_at = now
+        elif isinstance(event, live.ItemStarted):
+            self.due_at = None
+        elif self.begun_at is not None:
+            self.metrics.first_token.observe(now - self.begun_at)
+            self.begun_at = None
+
+    def _done(self, event: live.ReplyDone, now: float) -> None:
+        used = event.usage
+        self.metrics.prompt_tokens.inc(used.read_text + used.read_audio)
+        self.metrics.reply_tokens.inc(used.written_text + used.written_audio)
+        if self.interrupted_at is not None:
+            self.metrics.barge_in.observe(now - self.interrupted_at)
+            self.interrupted_at = None
+
     def _sound(self, event: live.AudioDelta, now: float) -> None:
         seconds = len(event.samples) / SPOKEN_HZ
         self.metrics.spoken_seconds.inc(seconds)
-        if self.ended_at is not None:
-            self.metrics.first_audio.observe(now - self.ended_at)
-            self.ended_at = None
+        if self.asked_at is not None:
+            self.metrics.first_audio.observe(now - self.asked_at)
+            self.asked_at = None
         if self.due_at is not None and now > self.due_at:
             self.metrics.underruns.inc(now - self.due_at)
         self.due_at = max(now, self.due_at or now) + seconds
