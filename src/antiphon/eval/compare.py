@@ -134,7 +134,8 @@ def _compared(name: str, first: Scored, second: Scored) -> list[Comparison]:
     if not kept:
         return []
     weighed = _weighed(kept) if name.startswith(GROUPS_ALIKE) else kept
-    sums = [100 * sum(row[i][0] for row in weighed) / sum(row[i][1] for row in weighed) for i in (0, 1)]
+    columns = [first for first, _, _ in weighed], [second for _, second, _ in weighed]
+    sums = [100 * sum(above for above, _ in one) / sum(below for _, below in one) for one in columns]
     return [_scaled(name, headline.metric, sums, _paired(kept, weighed), headline.lower_is_better, warning)]
 
 
@@ -142,8 +143,8 @@ def _paired(kept: Sequence[Part], weighed: Sequence[Part]) -> Paired:
     clusters = [item.cluster for _, _, item in kept] if all(item.cluster for _, _, item in kept) else None
     a, b = [row[0] for row in weighed], [row[1] for row in weighed]
     paired = paired_ratio([x for x, _ in a], [x for x, _ in b], [n for _, n in a], [n for _, n in b], clusters=clusters)
-    if all(value in (0.0, 1.0) and unit == 1.0 for first, second, _ in kept for value, unit in (first, second)):
-        p = mcnemar([row[0][0] == 1 for row in kept], [row[1][0] == 1 for row in kept])
+    if all(value in (0.0, 1.0) and unit == 1.0 for first, second, _ in kept for value, unit in [first, second]):
+        p = mcnemar([first[0] == 1 for first, _, _ in kept], [second[0] == 1 for _, second, _ in kept])
         return Paired(paired.difference, p, paired.items)
     return paired
 
