@@ -9,6 +9,7 @@ from antiphon.errors import ConfigError
 from antiphon.rates import HEARD_HZ
 from antiphon.runtime.listening import PER_MS, Cutting, Listening, pieces_of
 from antiphon.runtime.turns import Utterance
+from antiphon.text.variants import variant
 from tests.runtime.world import Hands, Scripted
 
 
@@ -64,3 +65,8 @@ def test_windows_have_bounds() -> None:
         Cutting("windowed", 9)
     with pytest.raises(ConfigError):
         Cutting("sliding")
+
+
+def test_nano_listens_in_windows_and_the_released_model_in_pieces() -> None:
+    assert Cutting.of(variant("nano")) == Cutting("windowed", 8)
+    assert Cutting.of(variant("mini")) == Cutting("exact")

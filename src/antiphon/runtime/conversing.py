@@ -69,13 +69,13 @@ class Conversing:
 
 @asynccontextmanager
 async def converse(
-    model: Loaded, settings: Settings, vad: Vad | None = None, cutting: Cutting = Cutting()  # noqa: B008 (a value)
+    model: Loaded, settings: Settings, vad: Vad | None = None, cutting: Cutting | None = None
 ) -> AsyncIterator[Conversing]:
-    """A conversation with a model; everything that it needs ends with the block."""
+    """A conversation; the model listens in its own way if `cutting` is None. What it needs ends with the block."""
     engine = LocalEngine(model, ALONE)
     voices = LocalVoices(model) if model.speaks else None
     mind = EngineMind(model, engine, voices, "the conversation")
-    talk = Conversing(mind, settings, vad, cutting)
+    talk = Conversing(mind, settings, vad, cutting or Cutting.of(model.variant))
     try:
         yield talk
     finally:

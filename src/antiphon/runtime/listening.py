@@ -21,6 +21,7 @@ from antiphon.rates import HEARD_HZ, PIECE_S, exact_div, num_rows
 from antiphon.runtime.mind import Mind
 from antiphon.runtime.turns import Utterance
 from antiphon.text.chat import AudioItem
+from antiphon.text.variants import Variant
 
 PER_MS = exact_div(HEARD_HZ, 1000)  # samples
 KEPT_MS = 60_000  # of sound that may still become part of a piece: the longest, with its padding and a pause
@@ -42,6 +43,11 @@ class Cutting:
             raise ConfigError(
                 f"windows of {self.window_s} s were asked for; choose {SHORTEST_WINDOW_S} to {LONGEST_WINDOW_S} s."
             )
+
+    @classmethod
+    def of(cls, variant: Variant) -> "Cutting":
+        """How a model of this kind listens to a live turn."""
+        return cls() if variant.window_s is None else cls("windowed", variant.window_s)
 
     @property
     def size(self) -> int:

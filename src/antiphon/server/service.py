@@ -16,6 +16,7 @@ from typing import Protocol
 from antiphon.runtime.batch import bucket_for
 from antiphon.runtime.clock import Clock
 from antiphon.runtime.engine_mind import EngineMind
+from antiphon.runtime.listening import Cutting
 from antiphon.runtime.live import Live
 from antiphon.runtime.live_events import LiveEvent
 from antiphon.runtime.local import LocalEngine
@@ -96,7 +97,7 @@ class Service:
         mind: Mind = EngineMind(self.model, self.engine, self.voices, f"session-{next(self._conversations)}")
         if self.settings.trace is not None:
             mind = TracedMind(mind, self.settings.trace)
-        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad)
+        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
 
     def is_speaking(self) -> bool:
         """Whether any session says something just now."""

@@ -41,6 +41,7 @@ class Variant:
     tasks: tuple[str, ...] | None = None  # the tasks it has learnt; None: all of them
     tools: tuple[str, ...] = ()  # names of the tools that it is offered unless it is told otherwise
     after_tool: str = TOOL_SUMMARY  # follows a tool's result
+    window_s: int | None = None  # of a live turn is heard at once; None: a whole piece, as of a file
     temperature: float | None = None  # replaces that of every task; None: the task's own
 
     @property
@@ -121,11 +122,13 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
                 tasks=("transcribe", "speak", "talk_feelingly"),
                 tools=("clock",),
                 after_tool="",
+                window_s=8,
                 temperature=0.0,
             ),
             Variant(
                 name="nano-think",
                 think_prefix="<think>\n",
+                window_s=8,
                 talk="think",
                 tasks=("think",),
                 after_tool="",
