@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import soundfile
 import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError, ToolError
 from antiphon.eval.answerers import Reply
 from antiphon.eval.items import Item, Turn
-from antiphon.eval.sounds import audio_of
+from antiphon.eval.sounds import audio_of, wav_of
 from antiphon.metrics.toolcall import read_calls
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime.events import AudioOut, Utterance
@@ -78,9 +76,9 @@ class Own:
             messages.append(self._message(turn, hearing))
             if index not in item.asked:
                 continue
-            watch, pieces = Watch(), list[np.ndarray]()
+            watch, pieces = Watch(), list[torch.Tensor]()
             said = yield_to(self._generate(item, messages, hearing, seed, watch), pieces)
-            given.append((said, wav(np.concatenate(pieces)) if pieces else None))
+            given.append((said, wav_of(Audio(torch.cat(pieces)[None], SPOKEN_HZ)) if pieces else None))
             messages.append(self._remembered(said, item.ask.speech))
             first_s = watch.first_audio_s if item.ask.speech else watch.first_token_s
             audio_s += watch.audio_s
@@ -136,7 +134,7 @@ def _not_run(arguments: object) -> str:
     raise ToolError("a tool is called, never run, in an evaluation.")
 
 
-def yield_to(events: Iterator[object], pieces: list[np.ndarray]) -> Utterance:
+def yield_to(events: Iterator[object], pieces: list[torch.Tensor]) -> Utterance:
     """Take all events; the sound goes to `pieces`, the utterance comes back."""
     while True:
         try:
@@ -145,7 +143,7 @@ def yield_to(events: Iterator[object], pieces: list[np.ndarray]) -> Utterance:
             assert isinstance(end.value, Utterance)
             return end.value
         if isinstance(event, AudioOut):
-            pieces.append(event.samples.numpy())
+            pieces.append(event.samples)
 
 
 def written(said: Utterance) -> str:
@@ -157,10 +155,3 @@ def words_and_calls(text: str) -> tuple[str, tuple[chat.Item, ...]]:
     """A written turn taken apart: its words, and its calls."""
     calls, malformed = read_calls(text)
     return (text, ()) if malformed else (text.split(OPEN)[0].strip(), calls)
-
-
-def wav(samples: np.ndarray) -> bytes:
-    """Samples as the bytes of a WAV file, 16 bits."""
-    made = io.BytesIO()
-    soundfile.write(made, torch.from_numpy(samples).clamp(-1, 1).numpy(), SPOKEN_HZ, format="WAV", subtype="PCM_16")
-    return made.getvalue()

@@ -1,13 +1,15 @@
 """A model behind OpenAI's chat completions, with sound both ways: ours, or anybody's."""
 
 import base64
+import io
 import json
 from typing import Any
 
+from antiphon.audio.wave import Audio
 from antiphon.errors import InputError, ProtocolError
 from antiphon.eval.answerers import Reply
 from antiphon.eval.items import Item, Turn, digest
-from antiphon.eval.sounds import bytes_of, stretch_of
+from antiphon.eval.sounds import bytes_of, stretch_of, wav_of
 from antiphon.eval.wire import Endpoint
 from antiphon.metrics.toolcall import read_calls
 from antiphon.text.toolcall import CLOSE, KEYWORD, OPEN
@@ -109,7 +111,7 @@ def _canonical(arguments: str) -> str:
 
 def _sound(message: dict[str, Any]) -> bytes | None:
     data = (message.get("audio") or {}).get("data")
-    return base64.b64decode(data) if data else None
+    return wav_of(Audio.read(io.BytesIO(base64.b64decode(data)))) if data else None
 
 
 def _kept(message: dict[str, Any], text: str) -> dict[str, Any]:

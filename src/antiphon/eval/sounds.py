@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import wave
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
 from antiphon.eval.items import Sound
 
-__all__ = ["audio_of", "bytes_of", "looked_at", "members", "stretch_of"]
+__all__ = ["audio_of", "bytes_of", "looked_at", "members", "stretch_of", "wav_of"]
 
 
 def bytes_of(sound: Sound) -> bytes:
@@ -38,9 +39,17 @@ def audio_of(sound: Sound) -> Audio:
 
 def stretch_of(sound: Sound) -> bytes:
     """The stretch that is meant, as the bytes of a WAV file."""
+    return wav_of(audio_of(sound))
+
+
+def wav_of(audio: Audio) -> bytes:
+    """A recording as the bytes of a WAV file, 16 bits; the same samples give the same bytes."""
     made = io.BytesIO()
-    audio = audio_of(sound)
-    soundfile.write(made, audio.samples.mT.numpy(), audio.rate, format="WAV", subtype="PCM_16")  # c n -> n c
+    with wave.open(made, "wb") as file:
+        file.setnchannels(len(audio.samples))
+        file.setsampwidth(2)
+        file.setframerate(audio.rate)
+        file.writeframes(audio.to_pcm16())
     return made.getvalue()
 
 
