@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 CLIENTS := openai agents pipecat livekit
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk test test-slow test-clients test-gpu train-smoke lint clean
+.PHONY: talk test test-slow test-clients test-gpu soak long-soak train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
@@ -39,6 +39,14 @@ test-gpu: $(VENV)/.dev
 # other people's clients against `antiphon serve`, each in an environment of its own
 test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m clients tests/clients -rs --durations=5
+
+# a server among guests who talk, stall, vanish and flood: minutes, or half an hour and two hours
+soak: $(VENV)/.dev
+	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=300 $(BIN)/pytest -m soak tests/soak -s
+
+long-soak: $(VENV)/.dev
+	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=1800 $(BIN)/pytest -m soak tests/soak -s
+	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=7200 $(BIN)/pytest -m soak tests/soak -s
 
 # --- environments: made once, renewed when pyproject.toml changes -----------------------------------------------------
 

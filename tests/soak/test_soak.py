@@ -1,0 +1,80 @@
+"""Minutes or hours of `antiphon serve` with nano (`ANTIPHON_SOAK_S`): four seats, taken by all kinds of guests.
+
+What must hold: nobody well-behaved is told of an error or kept waiting, memory is flat once the server is warm, and
+when all have gone nothing of them is left.
+"""
+
+import asyncio
+import json
+import os
+import re
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from antiphon.audio.wave import Audio
+from tests.server.running import Running, nano_server
+
+from .guests import floods, seat, stalls, talks, vanishes
+
+SECONDS = float(os.environ.get("ANTIPHON_SOAK_S", "300"))
+WARM = 0.4  # of that time the server takes to get warm, ten minutes at most
+FLAT = 1.05
+SEATS = ([talks], [talks], [talks, vanishes], [talks, stalls, floods])
+
+pytestmark = pytest.mark.soak
+
+
+def resident_mb(process: int) -> float:
+    """Memory that a process holds."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def figures(server: Running) -> dict[str, float]:
+    """The server's own."""
+    page = server.ask("GET", "/metrics").body.decode()
+    return {name: float(value) for name, value in re.findall(r"^antiphon_(\w+) (\S+)$", page, re.M)}
+
+
+async def sampled(process: int, until_s: float) -> list[tuple[float, float]]:
+    """Memory, every second."""
+    loop, found = asyncio.get_running_loop(), list[tuple[float, float]]()
+    begun = loop.time()
+    while loop.time() < until_s:
+        found.append((loop.time() - begun, resident_mb(process)))
+        await asyncio.sleep(1)
+    return found
+
+
+async def soak(port: int, process: int, question: bytes) -> tuple[Counter[str], list[tuple[float, float]]]:
+    address, until_s = f"ws://127.0.0.1:{port}/v1/realtime?model=m", asyncio.get_running_loop().time() + SECONDS
+    seats = [seat(guests, address, question, Random(f"seat {n}"), until_s) for n, guests in enumerate(SEATS)]
+    memory, *done = await asyncio.gather(sampled(process, until_s), *seats)
+    return sum(done, Counter[str]()), memory
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_guests_come_and_go_and_the_server_stays_as_it_is(nano: Path) -> None:
+    question = Audio.read(nano / "question.wav").at(24_000).to_pcm16()
+    with nano_server("--requests-per-minute", "100000") as (server, process):
+        done, memory = asyncio.run(soak(server.port, process.pid, question))
+        warm_s = min(WARM * SECONDS, 600.0)
+        middle = warm_s + (SECONDS - warm_s) / 2
+        early = [mb for at, mb in memory if warm_s <= at < middle]
+        late = [mb for at, mb in memory if at >= middle]
+        print(json.dumps({"seconds": SECONDS, "guests": done, "mb": {"early": max(early), "late": max(late)}}))
+        assert done["talked"] >= SECONDS / 60
+        if SECONDS >= 300:
+            assert all(done[kind] for kind in ("vanished", "stalled", "flooded"))
+        assert max(late) <= FLAT * max(early)
+        deadline = time.monotonic() + 60
+        names = ("sessions_active", "engine_requests_running", "engine_requests_waiting", "engine_conversations_held")
+        while any(left := [figures(server)[name] for name in names]) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert not any(left), dict(zip(names, left, strict=True))
+        address = f"ws://127.0.0.1:{server.port}/v1/realtime?model=m"
+        assert asyncio.run(talks(address, question, Random("last"))) == "talked"
