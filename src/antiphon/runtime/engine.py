@@ -56,7 +56,8 @@ class Token:
     """One id of the reply, and the position in the context at which it stands.
 
     `logprob` is its natural log probability at temperature 1 before any penalty; `margin` is how far apart the two best
-    scores were that the choice was made from (penalty and forbidden ids applied, before the temperature).
+    scores were that the choice was made from (penalty and forbidden ids applied, before the temperature); NaN where the
+    engine does not know it.
     """
 
     id: int

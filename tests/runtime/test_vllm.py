@@ -1,0 +1,81 @@
+"""vLLM behind the same interface: the same segments give the same tokens, with the history cut between."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+
+from antiphon.config import DecoderConfig
+from antiphon.errors import ConfigError
+from antiphon.runtime.model import Model
+from antiphon.runtime.vllm import VllmEngine, write_decoder
+
+ROOT = Path(__file__).parents[2]
+CLOSE = 1e-3  # scores that are closer may be told apart otherwise by an engine that rounds otherwise
+
+
+def test_without_vllm_it_says_so(model: Model) -> None:
+    with pytest.raises(ConfigError, match="install vllm"):
+        VllmEngine(model)
+
+
+def test_the_decoder_is_written_whole(model: Model, tmp_path: Path) -> None:
+    lm = model.parts.lm
+    write_decoder(lm, tmp_path)
+    config: dict[str, Any] = json.loads((tmp_path / "config.json").read_text())
+    assert config["architectures"] == ["Qwen2ForCausalLM"] and config["torch_dtype"] == "float32"
+    assert config["hidden_size"] == lm.config.decoder.width and isinstance(lm.config.decoder, DecoderConfig)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        names = set(file.keys())
+        assert (file.get_tensor("model.norm.weight") == lm.model.norm.weight).all()
+    assert names == {name for name in lm.state_dict() if not name.startswith(("encoder.", "adapter."))}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What both engines said, in the environment that has vLLM."""
+    python, file = ROOT / ".clients" / "vllm" / "bin" / "python", tmp_path_factory.mktemp("vllm") / "told.json"
+    assert python.exists(), f"{python} is not there; run: make test-vllm"
+    script = ROOT / "tests" / "runtime" / "drive_vllm.py"
+    done = subprocess.run([python, script, file], capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def check_same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """One reply, told twice."""
+    assert len(ours["ids"]) > 10 and min(ours["margins"]) > CLOSE, "the scores are too close to compare engines by"
+    for name in ("ids", "positions", "end", "count", "prompt"):
+        assert ours[name] == theirs[name], name
+    assert max(abs(a - b) for a, b in zip(ours["logprobs"], theirs["logprobs"], strict=True)) < 1e-3
+
+
+@pytest.mark.clients
+def test_the_same_segments_give_the_same_tokens(told: dict[str, Any]) -> None:
+    ours, theirs = told["local"]["talk"], told["vllm"]["talk"]
+    assert told["vllm"]["is_engine"]
+    for name in ("first", "second", "cut", "chance"):
+        check_same(ours[name], theirs[name])
+    assert ours["cut"]["prompt"] < ours["second"]["prompt"] and ours["chance"]["ids"] != ours["second"]["ids"]
+    assert theirs["first"]["reused"] == 0 < theirs["second"]["reused"], "the beginning of a talk is cached"
+
+
+@pytest.mark.clients
+def test_conversations_at_once_do_not_hear_each_other(told: dict[str, Any]) -> None:
+    for ours, theirs in zip(told["local"]["company"], told["vllm"]["company"], strict=True):
+        check_same(ours, theirs)
+        assert theirs["reused"] == 0, "the cache of one conversation is no other's"
+
+
+@pytest.mark.clients
+def test_replies_end_and_are_counted_alike(told: dict[str, Any]) -> None:
+    ours, theirs = told["local"]["ends"], told["vllm"]["ends"]
+    assert ours["aborted"]["end"] == theirs["aborted"]["end"] == "aborted"
+    assert 3 <= len(theirs["aborted"]["ids"]) < 40 and "was not given" in theirs["refused"]
+    check_same(ours["after"], theirs["after"])
+    for name in ("requests_running", "requests_waiting", "requests_total", "aborted_total", "prompt_tokens_total"):
+        assert ours["stats"][name] == theirs["stats"][name], name
