@@ -131,14 +131,38 @@ def compare(
 
 
 @evaluate.command()
+def report(
+    folder: Folder,
+    html: Annotated[Path, typer.Option("--html", help="The folder to write.")],
+    published: Annotated[str, typer.Option(help="readme or arxiv_v2.")] = "readme",
+    judge: Judge = "rule",
+    ears: Ears = "text",
+    cache: CacheAt = None,
+    audio: Annotated[bool, typer.Option(help="Copy the recordings beside the pages.")] = True,
+) -> None:
+    """A folder that opens from a file: figures beside published ones, and every item to be listened to."""
+    from antiphon.eval.folder import Folder as Run
+    from antiphon.eval.report.write import write_report
+    from antiphon.eval.running import score_run
+
+    scored = score_run(folder, judge, ears, cache=cache)
+    print(write_report(html, Run(folder), scored, source=published, with_audio=audio))
+
+
+@evaluate.command()
 def demo(out: Annotated[Path | None, typer.Option("--out", help="Keep the data and the run here.")] = None) -> None:
     """Every benchmark on small data sets made for it, answered by an oracle: the whole suite without a model."""
     import tempfile
 
+    from antiphon.eval.folder import Folder as Run
+    from antiphon.eval.report.write import write_report
     from antiphon.eval.running import run_demo, table
 
     with tempfile.TemporaryDirectory() as place:
-        print(table(run_demo(out or Path(place))))
+        scored = run_demo(out or Path(place))
+        print(table(scored))
+        if out:
+            print(write_report(out / "report", Run(out / "run"), scored))
 
 
 def _names(bench: str) -> list[str]:

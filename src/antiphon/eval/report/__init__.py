@@ -1,0 +1,1 @@
+"""A report that opens from a file: no server, nothing fetched."""
