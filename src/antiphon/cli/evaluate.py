@@ -150,6 +150,22 @@ def report(
 
 
 @evaluate.command()
+def gate(
+    folder: Folder,
+    ears: Ears = "text",
+    may_fail: Annotated[float, typer.Option(min=0, max=100, help="Percent of answers that may fail a gate.")] = 2.0,
+    cache: CacheAt = None,
+) -> None:
+    """What must never ship: seams, truncation, silence, loops, other words. Exit status 1 where a gate is shut."""
+    from antiphon.eval.gates import told
+    from antiphon.eval.running import gate_run
+
+    found = gate_run(folder, ears, may_fail / 100, cache)
+    print(told(found))
+    raise typer.Exit(1 if any(one.is_open is False for one in found) or not any(one.looked_at for one in found) else 0)
+
+
+@evaluate.command()
 def demo(out: Annotated[Path | None, typer.Option("--out", help="Keep the data and the run here.")] = None) -> None:
     """Every benchmark on small data sets made for it, answered by an oracle: the whole suite without a model."""
     import tempfile

@@ -25,6 +25,7 @@ class Reply:
     finish: str = "stop"
     first_s: float | None = None
     audio_s: float = 0.0
+    joints: tuple[tuple[int, ...], ...] = ()
 
 
 @runtime_checkable

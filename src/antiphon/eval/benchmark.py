@@ -46,6 +46,7 @@ class Answer:
     seconds: float = 0.0
     first_s: float | None = None  # to the first sound, or the first word
     audio_s: float = 0.0
+    joints: tuple[tuple[int, ...], ...] = ()  # of each recording the first samples of later chunks, where known
 
     @property
     def text(self) -> str:

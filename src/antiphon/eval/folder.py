@@ -115,4 +115,6 @@ def row_key(item: Item, fingerprint: str) -> str:
 def answer_of(row: Mapping[str, Any]) -> Answer:
     """The answer of a row."""
     names = ("status", "finish", "error", "seconds", "first_s", "audio_s")
-    return Answer(texts=tuple(row["texts"]), audio=tuple(row["audio"]), **{name: row[name] for name in names})
+    joints = tuple(tuple(one) for one in row.get("joints", ()))
+    told = {name: row[name] for name in names}
+    return Answer(texts=tuple(row["texts"]), audio=tuple(row["audio"]), joints=joints, **told)

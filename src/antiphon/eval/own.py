@@ -7,6 +7,7 @@ in the history as the server keeps them.
 
 import hashlib
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -69,7 +70,7 @@ class Own:
         if item.ask.speech and not self.model.speaks:
             raise InputError(f"{self.name} does not speak.")
         hearing, messages, first_s = Hearing(self.model.limit), self._opening(item), None
-        given, audio_s = list[tuple[Utterance, bytes | None]](), 0.0
+        given, audio_s, joints = list[tuple[Utterance, bytes | None]](), 0.0, list[tuple[int, ...]]()
         for index, turn in enumerate(item.turns):
             if turn.who == "voice":
                 continue
@@ -82,9 +83,10 @@ class Own:
             messages.append(self._remembered(said, item.ask.speech))
             first_s = watch.first_audio_s if item.ask.speech else watch.first_token_s
             audio_s += watch.audio_s
+            joints.append(tuple(itertools.accumulate(len(piece) for piece in pieces[:-1])))
         return Reply(texts=tuple(written(said) for said, _ in given), sounds=tuple(sound for _, sound in given),
                      finish="stop" if all(said.stopped for said, _ in given) else "length", first_s=first_s,
-                     audio_s=audio_s)  # fmt: skip
+                     audio_s=audio_s, joints=tuple(joints))  # fmt: skip
 
     def _opening(self, item: Item) -> list[Message]:
         told = [Message("system", item.ask.system)] if item.ask.system else []

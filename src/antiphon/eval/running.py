@@ -1,7 +1,8 @@
 """A run from its first question to its table, as the command line asks for it."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,12 +13,14 @@ from antiphon.eval.benchmarks.catalogue import BENCHMARKS, chosen
 from antiphon.eval.cache import Cache, default_folder
 from antiphon.eval.ears import open_ears
 from antiphon.eval.folder import Folder, Run
+from antiphon.eval.gates import Passed, gates, spoken_answers
 from antiphon.eval.judges import open_judge
 from antiphon.eval.lookalike import build
-from antiphon.eval.scoring import Report, score
+from antiphon.eval.rows import write_whole
+from antiphon.eval.scoring import Panel, Report, score
 from antiphon.eval.stages import ask, budget, freeze, read_data, share
 
-__all__ = ["Ran", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
+__all__ = ["Ran", "gate_run", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
 
 _SHOWN = 5  # reasons of one kind
 
@@ -79,6 +82,16 @@ def too_many_errors(ran: Ran, most: float) -> list[str]:
 def score_run(out: Path, judge: str, ears: str, workers: int = 1, cache: Path | None = None) -> Report:
     """Score a run."""
     return score(Folder(out), open_ears(ears), open_judge(judge), Cache(cache or default_folder()), workers)
+
+
+def gate_run(out: Path, ears: str, may_fail: float, cache: Path | None = None) -> list[Passed]:
+    """The gates of a run, also written to `gates.json`."""
+    folder = Folder(out)
+    panel = Panel(folder, open_ears(ears), open_judge("none"), Cache(cache or default_folder()))
+    found = gates(spoken_answers(folder, panel), may_fail)
+    told = json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False)
+    write_whole(out / "gates.json", told + "\n")
+    return found
 
 
 def unscored(report: Report, out: Path, most: float) -> list[str]:

@@ -23,7 +23,7 @@ from antiphon.eval.items import Item, digest
 from antiphon.eval.judges import Judge
 from antiphon.eval.rows import Rows, write_whole
 
-__all__ = ["Report", "Scored", "score"]
+__all__ = ["Panel", "Report", "Scored", "score"]
 
 CHEAP = 1000  # verdicts that may be lost: the cache has those that cost something
 
@@ -113,8 +113,8 @@ def _verdict(
     bench: Benchmark, panel: Panel, known: Mapping[str, Mapping[str, Any]], pair: tuple[Item, Answer]
 ) -> tuple[str, Judged]:
     item, answer = pair
-    key = digest([item.hash, asdict(replace(answer, seconds=0.0, first_s=None)), bench.scorer.name, panel.ears_name,
-                  panel.judge_name])  # fmt: skip
+    said = [answer.status, answer.texts, answer.audio]
+    key = digest([item.hash, said, bench.scorer.name, panel.ears_name, panel.judge_name])
     row = known.get(key)
     if row:
         return key, Judged(item=item, state=row["state"], values=row["values"], shown=row["shown"])

@@ -187,7 +187,7 @@ def _stored(folder: Folder, cache: Cache, reply: Reply, seconds: float) -> Answe
         for sound in filter(None, reply.sounds):
             keep_sound(cache.folder / "sounds", sound)
     return Answer(texts=reply.texts, audio=audio, finish=reply.finish, seconds=round(seconds, 4), first_s=reply.first_s,
-                  audio_s=reply.audio_s)  # fmt: skip
+                  audio_s=reply.audio_s, joints=reply.joints)  # fmt: skip
 
 
 def _drawn(items: Sequence[Item], limit: int | None, seed: str) -> list[Item]:
