@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 CLIENTS := openai agents pipecat livekit
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk test test-slow test-clients test-vllm test-gpu soak long-soak train-smoke lint clean
+.PHONY: talk test test-slow test-clients test-vllm test-gpu audit soak long-soak train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
@@ -48,6 +48,11 @@ long-soak: $(VENV)/.dev
 	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=1800 $(BIN)/pytest -m soak tests/soak -s
 	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=7200 $(BIN)/pytest -m soak tests/soak -s
 
+# known weaknesses of all that is installed, as far as the index tells of them
+audit: $(VENV)/.dev .clients/audit/.made
+	.clients/audit/bin/pip-audit --progress-spinner off --skip-editable \
+	  --path $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
 # vLLM as the engine, the build for processors, against our own; it installs 3.5 GB
 test-vllm: $(VENV)/.dev .clients/vllm/.made
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m clients tests/runtime/test_vllm.py -rs --durations=5
@@ -62,7 +67,7 @@ $(VENV)/bin/python:
 	.clients/$*/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
-# the last three come with vLLM for another kind of machine, and cannot be loaded here
+# torchvision, torchaudio and torchcodec come with vLLM built for CUDA, and cannot be loaded without
 .clients/vllm/.made: tests/clients/requirements-vllm.txt
 	$(PYTHON) -m venv .clients/vllm
 	.clients/vllm/bin/python -m pip install --quiet --requirement $<

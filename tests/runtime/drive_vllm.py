@@ -95,6 +95,10 @@ async def company(told: Told, question: Audio) -> list[dict[str, Any]]:
     return list(await asyncio.gather(*[told.say(request) for request in requests]))
 
 
+async def last_of(engine: Engine, request: Request) -> Step:
+    return [step async for step in engine.generate(request)][-1]
+
+
 async def ends(told: Told, question: Audio) -> dict[str, Any]:
     """Aborted, left, refused, forgotten."""
     asked = [Written("a", "user", "what is the capital of japan?")]
@@ -106,6 +110,10 @@ async def ends(told: Told, question: Audio) -> dict[str, Any]:
     stream = told.engine.generate(told.request(asked, GREEDY))
     await anext(stream)
     await stream.aclose()
+    unheard = told.request(asked, GREEDY)
+    last = asyncio.ensure_future(last_of(told.engine, unheard))
+    await asyncio.sleep(0)
+    told.engine.abort(unheard.id)
     heard = Heard("a", (await told.engine.hear("talk", question),))
     told.engine.forget("talk")
     try:
@@ -113,7 +121,8 @@ async def ends(told: Told, question: Audio) -> dict[str, Any]:
     except AntiphonError as error:
         refused = str(error)
     after = await told.say(told.request(asked, GREEDY))
-    return {"aborted": report(steps), "refused": refused, "after": after, "stats": asdict(told.engine.stats())}
+    stats, early = asdict(told.engine.stats()), asdict(await last)
+    return {"aborted": report(steps), "early": early, "refused": refused, "after": after, "stats": stats}
 
 
 async def drive() -> dict[str, Any]:

@@ -75,6 +75,7 @@ def test_conversations_at_once_do_not_hear_each_other(told: dict[str, Any]) -> N
 def test_replies_end_and_are_counted_alike(told: dict[str, Any]) -> None:
     ours, theirs = told["local"]["ends"], told["vllm"]["ends"]
     assert ours["aborted"]["end"] == theirs["aborted"]["end"] == "aborted"
+    assert ours["early"] == theirs["early"] == {"reason": "aborted", "reply_tokens": 0}
     assert 3 <= len(theirs["aborted"]["ids"]) < 40 and "was not given" in theirs["refused"]
     check_same(ours["after"], theirs["after"])
     for name in ("requests_running", "requests_waiting", "requests_total", "aborted_total", "prompt_tokens_total"):

@@ -49,6 +49,14 @@ class _Talk:
     salt: str
 
 
+@dataclass(eq=False)
+class _Asked:
+    """A request under way."""
+
+    conversation: str
+    is_aborted: bool = False
+
+
 class VllmEngine:
     """See `Engine`. To be made and used in one event loop; `margin` of its tokens is not known and is NaN."""
 
@@ -82,7 +90,7 @@ class VllmEngine:
         self._vllm = AsyncLLM.from_engine_args(AsyncEngineArgs(**{**arguments, **options}))
         self._worker, self._is_alone = worker or Worker("ears"), worker is None
         self._talks: dict[str, _Talk] = {}
-        self._open: dict[str, str] = {}  # requests under way, and their conversations
+        self._open: dict[str, _Asked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = count()
         self._forbidden = model.forbidden.nonzero()[:, 0].tolist()
@@ -107,12 +115,15 @@ class VllmEngine:
 
     async def generate(self, request: Request) -> AsyncGenerator[Step, None]:
         """See `Engine.generate`."""
-        self._enter(request)
+        asked = self._enter(request)
         replied, finish = 0, ""
         try:
             talk = self._talk(request.conversation)
             rows = await self._worker.run(self._rows, request, talk.hearing)
             prompt, finish = {"prompt_embeds": rows, "cache_salt": talk.salt}, "abort"
+            if asked.is_aborted:  # before vLLM knew of it
+                yield Finished("aborted", 0)
+                return
             outputs = self._vllm.generate(prompt, self._params(request), request.id)
             async with aclosing(outputs):
                 async for output in outputs:
@@ -130,14 +141,15 @@ class VllmEngine:
     def abort(self, id: str) -> None:
         """See `Engine.abort`."""
         if id in self._open:
+            self._open[id].is_aborted = True
             task = asyncio.ensure_future(self._vllm.abort(id))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def forget(self, conversation: str) -> None:
         """See `Engine.forget`; what vLLM has cached is found under no salt any more, and makes room in its time."""
-        for id, owner in self._open.items():
-            if owner == conversation:
+        for id, asked in self._open.items():
+            if asked.conversation == conversation:
                 self.abort(id)
         self._talks.pop(conversation, None)
 
@@ -160,7 +172,7 @@ class VllmEngine:
             await asyncio.to_thread(self._worker.close)
         self._folder.cleanup()
 
-    def _enter(self, request: Request) -> None:
+    def _enter(self, request: Request) -> _Asked:
         """Take a request in, or refuse it."""
         self._check_open()
         length, limit = len(request.prompt), self.model.limit
@@ -173,8 +185,9 @@ class VllmEngine:
         if len(self._open) >= self.streams + self.queue:
             self._count(rejected_total=1)
             raise CapacityError(f"{self.streams} conversations are being answered and {self.queue} wait; try again.")
-        self._open[request.id] = request.conversation
         self._count(requests_total=1)
+        asked = self._open[request.id] = _Asked(request.conversation)
+        return asked
 
     def _leave(self, id: str, replied: int, *, is_aborted: bool) -> None:
         del self._open[id]
