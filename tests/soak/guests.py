@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -186,10 +187,11 @@ async def floods(address: str, question: bytes, chance: Random) -> str:
 
 
 async def seat(guests: list[Any], address: str, question: bytes, chance: Random, until_s: float) -> Counter[str]:
-    """One guest after another, until a moment of the loop's clock; what they did."""
+    """One guest after another, in turn, until a moment of the loop's clock; what they did."""
     done: Counter[str] = Counter()
-    while asyncio.get_running_loop().time() < until_s:
-        guest = chance.choice(guests)
+    for guest in cycle(guests):
+        if asyncio.get_running_loop().time() >= until_s:
+            break
         try:
             done[await guest(address, question, chance)] += 1
         except (ConnectionClosed, InvalidStatus, OSError):

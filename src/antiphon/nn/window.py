@@ -119,9 +119,9 @@ class WindowState:
 
     def _shifted(self, old: Tensor, new: Tensor, axis: int) -> Tensor:
         """The prompt's places as they are, the recent ones moved on by the new frames."""
-        prompt, recent = torch.split(old, [self.num_prompt, self.recent], dim=axis)
-        joined = torch.cat([recent, new], dim=axis)
-        return torch.cat([prompt, joined.narrow(axis, new.shape[axis], self.recent)], dim=axis)
+        come = min(new.shape[axis], self.recent)
+        prompt, _, left = torch.split(old, [self.num_prompt, come, self.recent - come], dim=axis)
+        return torch.cat([prompt, left, new.narrow(axis, new.shape[axis] - come, come)], dim=axis)  # one copy
 
     def _released(self, num_new: int) -> Int[Tensor, "b s"]:
         """Which entry of [new, old] comes to each place, -1 for none."""

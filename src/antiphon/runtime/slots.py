@@ -55,8 +55,13 @@ class Slots:
             return self._taken(owner, best, held, wanted)
         free = [i for i, row in enumerate(self.rows) if not row.in_use]
         assert free, "more streams than slots"
-        slot = min(free, key=lambda i: (len(self.rows[i].places) > 0, self.rows[i].used, i))
+        slot = min(free, key=self._cost)
         return self._taken(owner, slot, held, wanted, best if held and best != slot else None)
+
+    def _cost(self, slot: int) -> tuple[bool, int, int]:
+        """Of the empty slots the first is taken, whose memory has been touched; else what was used longest ago."""
+        row = self.rows[slot]
+        return (True, row.used, slot) if row.places else (False, 0, slot)
 
     def leave(self, slot: int) -> None:
         """Its stream has ended; what was read may be used again by the same conversation."""

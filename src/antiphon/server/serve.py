@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from antiphon.errors import ConfigError
+from antiphon.runtime.memory import give_back
 from antiphon.server.app import make_app
 from antiphon.server.logs import note
 from antiphon.server.protocol.refusal import Refusal
@@ -21,6 +22,7 @@ from antiphon.server.service import OpenSession, Service
 from antiphon.server.settings import Settings
 
 LAST_WORD_S = 2.0  # for the error event and the closing of a socket
+TICKS, MOST_TICKS = 100, 600  # tenths of a second between two times that freed memory is given back: idle, or at all
 
 
 class Server(uvicorn.Server):
@@ -40,7 +42,11 @@ class Server(uvicorn.Server):
         note("draining", running=self.service.requests.taken.total(), sessions=self.service.sessions.taken.total())
 
     async def on_tick(self, counter: int) -> bool:
-        """Called every tenth of a second: ends when what was under way is done."""
+        """Called every tenth of a second: gives memory back; ends when what was under way is done."""
+        self._ticks += 1
+        if self._ticks >= (TICKS if self.service.is_idle else MOST_TICKS):
+            self._ticks = 0
+            await asyncio.to_thread(give_back)
         if self.service.is_draining and not self.should_exit:
             if self._drained_at is None:
                 self._drained_at = time.monotonic() + self.service.settings.drain_s
@@ -51,6 +57,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     _drained_at: float | None = None
+    _ticks = 0
 
     def _end_sessions(self) -> None:
         for session in self.service.open - self._told:

@@ -99,6 +99,11 @@ class Service:
             mind = TracedMind(mind, self.settings.trace)
         return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is generated just now."""
+        return not self.engine.stats().requests_running and not self.requests.taken.total()
+
     def is_speaking(self) -> bool:
         """Whether any session says something just now."""
         return any(session.is_speaking for session in self.open)
