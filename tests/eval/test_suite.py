@@ -35,7 +35,7 @@ def value(report: Report, bench: str, metric: str) -> float | None:
 
 def test_every_benchmark_runs_and_a_perfect_answer_is_perfect(tmp_path: Path) -> None:
     report = run_demo(tmp_path)
-    assert set(report) == set(BENCHMARKS)
+    assert set(report) == {name for name in BENCHMARKS if not name.startswith("nano.")}  # whose sets are made by recipe
     for name, scored in report.items():
         (headline,) = [one for one in scored.results if one.is_headline]
         assert not scored.missing and not scored.faults and not scored.warned and scored.error_share == 0

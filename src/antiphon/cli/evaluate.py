@@ -54,11 +54,11 @@ def list_benches(data: Annotated[Path | None, typer.Option(help="Tell what is th
 def check(data: Place, bench: Benches = "") -> None:
     """Read every data set that is there and name what is wrong, without a model. Exit status 1 where items are lost."""
     from antiphon.eval.benchmarks.catalogue import chosen
-    from antiphon.eval.stages import read_bench, read_data
+    from antiphon.eval.stages import is_there, read_bench, read_data
 
     places, lost = read_data(data), 0
     for one in chosen(_names(bench)):
-        if places.of(one.family) is None and not bench:
+        if not bench and not is_there(one, places):
             continue
         items, problems = read_bench(one, places)
         faults = sum(problem.is_fault for problem in problems)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from antiphon.errors import InputError
 from antiphon.eval.answerers import open_answerer
 from antiphon.eval.benchmark import Result
-from antiphon.eval.benchmarks.catalogue import BENCHMARKS, chosen
+from antiphon.eval.benchmarks.catalogue import chosen
 from antiphon.eval.cache import Cache, default_folder
 from antiphon.eval.ears import open_ears
 from antiphon.eval.folder import Folder, Run
@@ -18,7 +19,7 @@ from antiphon.eval.judges import open_judge
 from antiphon.eval.lookalike import build
 from antiphon.eval.rows import write_whole
 from antiphon.eval.scoring import Panel, Report, score
-from antiphon.eval.stages import ask, budget, freeze, read_data, share
+from antiphon.eval.stages import ask, budget, freeze, is_there, read_data, share
 
 __all__ = ["Ran", "gate_run", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
 
@@ -49,7 +50,9 @@ def run_benches(
 ) -> Ran:
     """Freeze and ask. Without names, every benchmark whose data is there."""
     places = read_data(data)
-    benches = [one for one in chosen(names) if names or places.of(one.family) is not None]
+    benches = [one for one in chosen(names) if names or is_there(one, places)]
+    if not benches:
+        raise InputError(f"{data} holds the data of no benchmark; `antiphon eval list` says where it is looked for.")
     answerer, folder = open_answerer(model, workers), Folder(out)
     folder.begin(Run(model=answerer.name, fingerprint=answerer.fingerprint, limit=limit, seed=seed,
                      benches=tuple(one.name for one in benches)))  # fmt: skip
@@ -57,6 +60,8 @@ def run_benches(
     mine = share(folder.items, shard)
     if not quiet:
         print(f"{answerer.name}: {budget(mine, answerer)}", flush=True)
+        for system in dict.fromkeys(item.ask.system for item in mine):
+            print(f"    told: {system!r}", flush=True)
     with tqdm(total=len(mine), unit="question", disable=None if not quiet else True) as bar:
         done = 0
         for progress in ask(folder, answerer, Cache(cache or default_folder()), shard=shard, seed=seed):
@@ -111,7 +116,7 @@ def run_demo(folder: Path) -> Report:
     """The whole suite on small data sets, answered by an oracle that hears."""
     oracle = build(folder / "data")
     place, cache = folder / "run", folder / "cache"
-    run_benches(folder / "data", place, list(BENCHMARKS), f"oracle:{oracle}", cache=cache, quiet=True)
+    run_benches(folder / "data", place, [], f"oracle:{oracle}", cache=cache, quiet=True)
     return score_run(place, "stub", "oracle", cache=cache)
 
 

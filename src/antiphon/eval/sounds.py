@@ -7,13 +7,15 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import soundfile
+import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
 from antiphon.eval.items import Sound
 
-__all__ = ["audio_of", "bytes_of", "looked_at", "members", "stretch_of", "wav_of"]
+__all__ = ["audio_of", "bytes_of", "looked_at", "member_of", "stretch_of", "wav_of"]
 
 
 def bytes_of(sound: Sound) -> bytes:
@@ -23,7 +25,7 @@ def bytes_of(sound: Sound) -> bytes:
         InputError: it is not there any more.
     """
     try:
-        return members(sound.path)[sound.member] if sound.member else Path(sound.path).read_bytes()
+        return member_of(sound.path, sound.member) if sound.member else Path(sound.path).read_bytes()
     except (OSError, KeyError) as error:
         raise InputError(f"{sound.path} {sound.member} cannot be read; has the data moved?") from error
 
@@ -56,6 +58,15 @@ def wav_of(audio: Audio) -> bytes:
 @lru_cache(maxsize=1)
 def _whole(sound: Sound) -> Audio:
     return Audio.read(io.BytesIO(bytes_of(sound)))
+
+
+def member_of(path: str, name: str) -> bytes:
+    """A file of a tar file; or of a shard of samples, `offset:length:rate`, as the bytes of a WAV file."""
+    if not path.endswith(".npy"):
+        return members(path)[name]
+    offset, length, rate = map(int, name.split(":"))
+    samples = np.load(path, mmap_mode="r")[offset : offset + length]
+    return wav_of(Audio(torch.from_numpy(samples.astype(np.float32) / 32768)[None], rate))
 
 
 @lru_cache(maxsize=2)

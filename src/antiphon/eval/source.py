@@ -15,7 +15,7 @@ from typing import Any
 
 from antiphon.errors import InputError
 from antiphon.eval.items import Sound
-from antiphon.eval.sounds import looked_at, members
+from antiphon.eval.sounds import looked_at, member_of
 
 __all__ = ["Problem", "Source"]
 
@@ -139,7 +139,7 @@ class Source:
         key = (str(path), member)
         if key not in self._known:
             try:
-                data = members(str(path))[member] if member else path.read_bytes()
+                data = member_of(str(path), member) if member else path.read_bytes()
                 self._known[key] = (hashlib.sha256(data).hexdigest(), *looked_at(data))
             except (OSError, KeyError):
                 self._known[key] = "", 0.0, "no file"

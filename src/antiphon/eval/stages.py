@@ -27,7 +27,7 @@ from antiphon.eval.items import Item, digest
 from antiphon.eval.rows import Rows, locked
 from antiphon.eval.source import Problem, Source
 
-__all__ = ["Data", "Progress", "ask", "budget", "freeze", "read_data", "share"]
+__all__ = ["Data", "Progress", "ask", "budget", "freeze", "is_there", "read_bench", "read_data", "share"]
 
 T = TypeVar("T")
 
@@ -76,6 +76,15 @@ def read_bench(bench: Benchmark, data: Data) -> tuple[list[Item], list[Problem]]
     if not items:
         raise InputError(f"{folder} holds no item of {bench.name}; expected {bench.layout}.")
     return items, source.problems
+
+
+def is_there(bench: Benchmark, data: Data) -> bool:
+    """Whether a benchmark's data can be read; no further than its first item."""
+    folder = data.of(bench.family)
+    try:
+        return folder is not None and next(iter(bench.read(Source(folder))), None) is not None
+    except InputError:
+        return False
 
 
 def freeze(folder: Folder, benches: Sequence[Benchmark], data: Data, limit: int | None, seed: int) -> None:

@@ -16,6 +16,7 @@ from antiphon.eval.benchmarks import (
     librispeech,
     manifest,
     mmau,
+    nano,
     paralinguistic,
     seed_tts,
     toolcall,
@@ -29,7 +30,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
         benchmark.name: benchmark
         for module in (librispeech, common_voice, fleurs, aishell, kespeech, wenetspeech, manifest, paralinguistic,
-                       mmau, covost2, cvss, toolcall, uro_bench, seed_tts, big_bench_audio)
+                       mmau, covost2, cvss, toolcall, uro_bench, seed_tts, big_bench_audio, nano)
         for benchmark in module.BENCHMARKS
     }
 )  # fmt: skip
