@@ -6,12 +6,21 @@ BIN    := $(VENV)/bin
 CLIENTS := openai agents pipecat livekit
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk test test-slow test-clients test-vllm test-gpu audit soak long-soak train-smoke lint clean
+.PHONY: talk console test test-slow test-clients test-vllm test-gpu audit soak long-soak train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
 talk: $(VENV)/.installed
 	$(BIN)/antiphon talk $(QUESTION) -o answer.wav --transcribe --timings
+
+# the page that `antiphon serve` shows, built into the package; needs Node and npm, which running it does not
+console: console/node_modules/.made
+	cd console && npm run build
+	$(PYTHON) console/sources.py --write
+
+console/node_modules/.made: console/package-lock.json
+	cd console && npm ci
+	touch $@
 
 # --- trust it ---------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from antiphon.server.calls import Calls
 from antiphon.server.client_secrets import ClientSecrets
 from antiphon.server.completions import Completions
+from antiphon.server.console import routes as console_routes
 from antiphon.server.guard import Guard
 from antiphon.server.protocol.audio_http import ModelCard, ModelList
 from antiphon.server.protocol.refusal import Refusal
@@ -26,6 +27,7 @@ def make_app(service: Service) -> Guard:
     about, speech, transcripts = About(service), Speech(service), Transcripts(service)
     calls = Calls(service)
     routes: list[BaseRoute] = [
+        *console_routes(),
         Route("/health", about.live),
         Route("/health/live", about.live),
         Route("/health/ready", about.ready),

@@ -17,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from antiphon.errors import AntiphonError, CapacityError
+from antiphon.server.console import files
 from antiphon.server.keys import Lease
 from antiphon.server.limits import Busy
 from antiphon.server.logs import note
@@ -111,7 +112,7 @@ class Guard:
         if self.service.settings.is_open:
             _check_host(headers.get("host", ""))
         self._check_origin(headers)
-        if scope["path"] in NO_KEY:
+        if scope["path"] in NO_KEY or scope["path"] in files():
             return
         caller.name, caller.lease = self.service.keyring.owner(_secret(scope, headers))
         caller.left = self.service.rates.take(caller.name)

@@ -1,0 +1,88 @@
+// What the page asks the server beside the line: models, voices, figures, a short-lived key.
+
+import { list, object, text } from "./happening";
+import type { ServerFigures } from "./turn";
+
+export class NeedsKey extends Error {}
+
+export class Server {
+  key = sessionStorage.getItem("key") ?? "";
+
+  remember(key: string): void {
+    this.key = key;
+    sessionStorage.setItem("key", key);
+  }
+
+  async models(): Promise<string[]> {
+    return names(await this.json("/v1/models"));
+  }
+
+  async voices(): Promise<string[]> {
+    return names(await this.json("/v1/audio/voices"));
+  }
+
+  /** A key that a socket may carry, which ends soon; null where the server asks for none. */
+  async secret(): Promise<string | null> {
+    if (!this.key) {
+      await this.ask("/v1/models");
+      return null;
+    }
+    const made = await this.ask("/v1/realtime/client_secrets", { method: "POST", body: "{}" });
+    return text(object(await made.json()).value);
+  }
+
+  /** The sums of `/metrics` by name and labels. */
+  async sums(): Promise<Map<string, number>> {
+    const page = await (await this.ask("/metrics")).text();
+    const found = new Map<string, number>();
+    for (const line of page.split("\n")) {
+      const at = line.lastIndexOf(" ");
+      if (at > 0 && !line.startsWith("#")) found.set(line.slice(0, at), Number(line.slice(at + 1)));
+    }
+    return found;
+  }
+
+  private async json(path: string): Promise<unknown> {
+    return (await this.ask(path)).json();
+  }
+
+  private async ask(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = this.key ? { authorization: `Bearer ${this.key}` } : undefined;
+    const reply = await fetch(path, { ...init, headers, cache: "no-store" });
+    if (reply.status === 401) throw new NeedsKey();
+    if (!reply.ok) throw new Error(text(object(object(await reply.json()).error).message) || String(reply.status));
+    return reply;
+  }
+}
+
+function names(answer: unknown): string[] {
+  const found = object(answer);
+  const entries = list(found.data).length ? list(found.data) : list(found.voices);
+  return entries.map((entry) => text(entry) || text(object(entry).id) || text(object(entry).name)).filter(Boolean);
+}
+
+const MEANS: [keyof ServerFigures, string][] = [
+  ["endpoint", "antiphon_vad_endpoint_delay_seconds"],
+  ["firstToken", "antiphon_lm_ttft_seconds"],
+  ["firstSound", "antiphon_ttfa_seconds"],
+];
+const COUNTS: [keyof ServerFigures, string][] = [
+  ["started", 'antiphon_speculation_total{outcome="started"}'],
+  ["committed", 'antiphon_speculation_total{outcome="committed"}'],
+  ["discarded", 'antiphon_speculation_total{outcome="discarded"}'],
+  ["wasted", "antiphon_speculation_wasted_tokens_total"],
+];
+
+/** What the server measured between two readings. */
+export function between(before: Map<string, number>, after: Map<string, number>): ServerFigures {
+  const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+  const figures: ServerFigures = {};
+  for (const [key, name] of MEANS) {
+    const count = grown(`${name}_count`);
+    if (count > 0) figures[key] = (grown(`${name}_sum`) / count) * 1000;
+  }
+  for (const [key, name] of COUNTS) figures[key] = grown(name);
+  const compression = after.get("antiphon_context_compression_ratio");
+  if (compression) figures.compression = compression;
+  return figures;
+}

@@ -1,0 +1,275 @@
+// A conversation as it is seen: happenings in, messages, turns and the state out. No sound, no page, no clock of its own,
+// so that a replay shows what was shown.
+
+import { list, number, object, soundMs, text, type Happening, type Told } from "./happening";
+import { newTurn, type ServerFigures, type Turn } from "./turn";
+
+export type State =
+  | "idle" | "listening" | "hearing" | "speculating" | "thinking" | "tool" | "speaking" | "interrupted";
+
+export interface Message {
+  id: string;
+  kind: "user" | "answer" | "tool" | "notice";
+  text: string;
+  isDone: boolean;
+  soundMs: number; // of an answer, what has come
+  playedMs: number;
+  heard: string | null; // of an answer that was cut: what had been heard
+  isCut: boolean;
+  tool?: { name: string; args: string; output: string; failed: boolean; ms: number | null; isCancelled: boolean };
+}
+
+export class Session {
+  messages: Message[] = [];
+  turns: Turn[] = [];
+  config: Record<string, unknown> = {};
+  isOpen = false;
+  isListening = false;
+  response: string | null = null; // under way
+  playing: string | null = null; // the item that sounds
+  private isHearing = false;
+  private isSpeculating = false;
+  private isWaiting = false; // for a reply that is due
+  private running = new Set<string>(); // calls of tools
+  private interruptedAt = -Infinity;
+  private now = 0;
+  private replyBegan = 0;
+
+  /** One happening, in order. */
+  take({ at, event }: Happening): void {
+    this.now = at;
+    const handler = (HANDLERS as Record<string, Handler | undefined>)[event.type];
+    handler?.(this, event, at);
+  }
+
+  /** What the badge says at a moment. */
+  state(now = this.now): State {
+    if (!this.isOpen) return "idle";
+    if (this.isHearing) return this.isSpeculating ? "speculating" : "hearing";
+    if (now - this.interruptedAt < 900) return "interrupted";
+    if (this.playing) return "speaking";
+    if (this.running.size) return "tool";
+    if (this.response || this.isWaiting) return "thinking";
+    return this.isListening ? "listening" : "idle";
+  }
+
+  get turn(): Turn | undefined {
+    return this.turns[this.turns.length - 1];
+  }
+
+  message(id: string): Message | undefined {
+    return this.messages.find((message) => message.id === id);
+  }
+
+  /** The message of an item, made where there is none. */
+  put(id: string, kind: Message["kind"]): Message {
+    const found = this.message(id);
+    if (found) return found;
+    const fresh = { id, kind, text: "", isDone: false, soundMs: 0, playedMs: 0, heard: null, isCut: false };
+    this.messages.push(fresh);
+    return fresh;
+  }
+
+  // --- what happens to it: called by the handlers below -----------------------------------------------------------
+
+  open(isOpen: boolean): void {
+    this.isOpen = isOpen;
+    if (isOpen) return;
+    this.isHearing = this.isSpeculating = this.isWaiting = false;
+    this.response = this.playing = null;
+    this.running.clear();
+    for (const message of this.messages) message.isDone = true;
+  }
+
+  speechStarted(item: string, at: number): void {
+    this.isHearing = true;
+    this.put(item, "user");
+    this.begin(false).marks.speechTold = at;
+  }
+
+  speechStopped(at: number): void {
+    this.isHearing = this.isSpeculating = false;
+    this.isWaiting = this.answersByItself();
+    if (this.turn) this.turn.marks.stopTold = at;
+  }
+
+  held(at: number): void {
+    this.isHearing = true;
+    this.begin(false).marks.speechTold = at;
+  }
+
+  released(): void {
+    this.isHearing = this.isWaiting = false;
+  }
+
+  asked(at: number): void {
+    this.isWaiting = true;
+    this.isHearing = false;
+    const turn = this.turn;
+    if (turn && turn.marks.stopTold === undefined) turn.marks.stopTold = at;
+  }
+
+  begin(isTyped: boolean): Turn {
+    const turn = newTurn(this.turns.length + 1, isTyped);
+    this.turns.push(turn);
+    return turn;
+  }
+
+  responseCreated(id: string, at: number): void {
+    this.response = id;
+    this.isWaiting = false;
+    this.replyBegan = at;
+    const turn = this.turn ?? this.begin(true);
+    turn.marks.created ??= at;
+  }
+
+  responseDone(response: Record<string, unknown>, at: number): void {
+    this.response = null;
+    const turn = this.turn;
+    if (!turn) return;
+    const tokens = number(object(response.usage).output_tokens);
+    turn.marks.done = at;
+    turn.status = text(response.status);
+    if (at > this.replyBegan) turn.tokensPerS = (tokens / (at - this.replyBegan)) * 1000;
+    for (const raw of list(response.output)) {
+      const item = object(raw);
+      const message = this.message(text(item.id));
+      if (message) message.isDone = true;
+    }
+    if (turn.status === "failed") this.notice(text(object(object(response.status_details).error).message), at);
+  }
+
+  /** Something arrived for an item of the reply. */
+  words(item: string, delta: string, at: number): void {
+    const message = this.put(item, "answer");
+    message.text += delta;
+    if (this.turn) this.turn.marks.firstText ??= at;
+  }
+
+  sound(item: string, ms: number, at: number): void {
+    this.put(item, "answer").soundMs += ms;
+    if (this.turn) this.turn.marks.firstSound ??= at;
+  }
+
+  called(event: Told): void {
+    const call = text(event.call_id);
+    const message = this.put(call, "tool");
+    const { name, arguments: args } = event;
+    message.tool = { name: text(name), args: text(args), output: "", failed: false, ms: null, isCancelled: false };
+    this.running.add(call);
+  }
+
+  answered(event: Told): void {
+    const call = text(event.call_id);
+    const tool = this.message(call)?.tool;
+    this.running.delete(call);
+    if (!tool) return;
+    tool.output = text(event.output);
+    tool.failed = event.failed === true;
+    tool.isCancelled = event.cancelled === true;
+    tool.ms = number(event.ms);
+  }
+
+  playingNow(item: string | null, at: number): void {
+    this.playing = item;
+    if (item && this.turn) this.turn.marks.firstPlayed ??= at;
+  }
+
+  cut(at: number, silentAt: number, item: string, heardMs: number): void {
+    this.interruptedAt = at;
+    this.playing = null;
+    const message = this.message(item);
+    if (message) Object.assign(message, { isCut: true, playedMs: heardMs });
+    const spoke = [...this.turns].reverse().find((turn) => turn.marks.firstPlayed !== undefined);
+    if (spoke) Object.assign(spoke.marks, { cutAt: at, silentAt });
+  }
+
+  notice(what: string, at: number): void {
+    const message = this.put(`notice-${at}-${this.messages.length}`, "notice");
+    message.text = what;
+    message.isDone = true;
+  }
+
+  figures(figures: ServerFigures): void {
+    if (this.turn) Object.assign(this.turn.server, figures);
+  }
+
+  set speculating(is: boolean) {
+    this.isSpeculating = is;
+  }
+
+  private answersByItself(): boolean {
+    const turns = object(object(object(this.config.audio).input).turn_detection);
+    return turns.create_response !== false && Object.keys(turns).length > 0;
+  }
+}
+
+type Handler = (session: Session, event: Told, at: number) => void;
+
+const words: Handler = (s, e, at) => s.words(text(e.item_id), text(e.delta), at);
+const settled: Handler = (s, e) => {
+  s.config = object(e.session);
+};
+
+const HANDLERS: Record<string, Handler> = {
+  "session.created": settled,
+  "session.updated": settled,
+  "input_audio_buffer.speech_started": (s, e, at) => s.speechStarted(text(e.item_id), at),
+  "input_audio_buffer.speech_stopped": (s, _, at) => s.speechStopped(at),
+  "input_audio_buffer.committed": (s, e) => void s.put(text(e.item_id), "user"),
+  "conversation.item.input_audio_transcription.completed": (s, e) =>
+    void Object.assign(s.put(text(e.item_id), "user"), { text: text(e.transcript), isDone: true }),
+  "conversation.item.input_audio_transcription.failed": (s, e) =>
+    void Object.assign(s.put(text(e.item_id), "user"), { isDone: true }),
+  "response.created": (s, e, at) => s.responseCreated(text(object(e.response).id), at),
+  "response.done": (s, e, at) => s.responseDone(object(e.response), at),
+  "response.output_audio_transcript.delta": words,
+  "response.output_text.delta": words,
+  "response.output_audio.delta": (s, e, at) => s.sound(text(e.item_id), soundMs(e.delta), at),
+  "response.function_call_arguments.done": (s, e) => s.called(e),
+  "conversation.item.retrieved": (s, e) => {
+    const item = object(e.item);
+    const message = s.message(text(item.id));
+    const said = list(item.content).map((part) => text(object(part).transcript)).join("");
+    if (message?.isCut) message.heard = said;
+  },
+  error: (s, e, at) => s.notice(text(object(e.error).message), at),
+  "page.opened": (s) => s.open(true),
+  "page.closed": (s, e, at) => {
+    s.open(false);
+    if (text(e.reason)) s.notice(text(e.reason), at);
+  },
+  "page.listening": (s, e) => {
+    s.isListening = e.is === true;
+  },
+  "page.voice_ended": (s, e) => {
+    if (s.turn) s.turn.marks.voiceEnd = number(e.at);
+  },
+  "page.wrote": (s, e, at) => {
+    s.begin(true);
+    Object.assign(s.put(text(e.item_id), "user"), { text: text(e.text), isDone: true });
+    s.asked(at);
+  },
+  "page.held": (s, _, at) => s.held(at),
+  "page.released": (s) => s.released(),
+  "page.asked": (s, _, at) => s.asked(at),
+  "page.started": (s, e) => s.playingNow(text(e.item_id), number(e.at)),
+  "page.played": (s, e) => {
+    const message = s.message(text(e.item_id));
+    if (message) message.playedMs = number(e.ms);
+  },
+  "page.finished": (s, e, at) => {
+    const message = s.message(text(e.item_id));
+    if (message) message.playedMs = Math.max(message.playedMs, message.soundMs);
+    s.playingNow(null, at);
+  },
+  "page.cut": (s, e) => s.cut(number(e.at), number(e.silent_at), text(e.item_id), number(e.heard_ms)),
+  "page.tool": (s, e) => s.answered(e),
+  "page.underrun": (s, e) => {
+    if (s.turn) s.turn.underrunMs += number(e.ms);
+  },
+  "page.figures": (s, e) => s.figures(object(e.figures) as ServerFigures),
+  "page.speculating": (s, e) => {
+    s.speculating = e.is === true;
+  },
+};

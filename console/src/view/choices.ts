@@ -1,0 +1,96 @@
+// The form of the settings: read from them, and into them.
+
+import { keep, type Settings } from "../settings";
+import { TOOLS } from "../tools";
+import { say } from "../words";
+import { find, make } from "./element";
+
+export class Choices {
+  private readonly form = find<HTMLFormElement>("choices");
+  private timer = 0;
+
+  constructor(
+    private settings: Settings,
+    private readonly changed: (settings: Settings) => void,
+  ) {
+    find("tools").append(...TOOLS.map((tool) => make("label", {}, this.box(tool.name), " ", make("code", {}, tool.name))));
+    this.write();
+    this.form.addEventListener("input", () => {
+      clearTimeout(this.timer);
+      this.timer = window.setTimeout(() => this.read(), 300);
+    });
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  /** What the server has to offer. */
+  offer(models: string[], voices: string[]): void {
+    options(this.field("model"), models, this.settings.model);
+    options(this.field("voice"), voices, this.settings.voice);
+  }
+
+  offerMicrophones(devices: MediaDeviceInfo[]): void {
+    const select = this.field<HTMLSelectElement>("microphone");
+    const entries = devices.map((device) => make("option", { value: device.deviceId }, device.label || device.deviceId));
+    select.replaceChildren(make("option", { value: "", "data-say": "usual" }, say("usual")), ...entries);
+    select.value = this.settings.microphone;
+  }
+
+  private field<T extends HTMLElement = HTMLSelectElement>(name: string): T {
+    return this.form.elements.namedItem(name) as unknown as T;
+  }
+
+  private box(tool: string): HTMLInputElement {
+    return make("input", { type: "checkbox", name: "tool", value: tool });
+  }
+
+  private write(): void {
+    for (const [name, value] of Object.entries(this.settings)) {
+      const field = this.form.elements.namedItem(name);
+      if (field instanceof HTMLInputElement && field.type === "checkbox") field.checked = value === true;
+      else if (field instanceof Element && "value" in field) field.value = String(value);
+    }
+    for (const box of this.boxes()) box.checked = this.settings.tools.includes(box.value);
+    this.shape();
+  }
+
+  private read(): void {
+    const given = new FormData(this.form);
+    const word = (name: string) => String(given.get(name) ?? "");
+    const bounded = (name: keyof Settings, least: number, most: number) =>
+      Math.min(Math.max(Number(word(name)) || 0, least), most);
+    this.settings = {
+      ...this.settings,
+      model: word("model"),
+      voice: word("voice"),
+      microphone: word("microphone"),
+      instructions: word("instructions"),
+      aloud: given.has("aloud"),
+      interrupts: given.has("interrupts"),
+      turns: word("turns") as Settings["turns"],
+      eagerness: word("eagerness") as Settings["eagerness"],
+      threshold: bounded("threshold", 0, 1),
+      silenceMs: bounded("silenceMs", 64, 10_000),
+      paddingMs: bounded("paddingMs", 0, 10_000),
+      tools: this.boxes().filter((box) => box.checked).map((box) => box.value),
+    };
+    this.shape();
+    keep(this.settings);
+    this.changed(this.settings);
+  }
+
+  private boxes(): HTMLInputElement[] {
+    return [...this.form.querySelectorAll<HTMLInputElement>("input[name=tool]")];
+  }
+
+  /** Only what has an effect is shown. */
+  private shape(): void {
+    for (const part of this.form.querySelectorAll<HTMLElement>("[data-for]")) {
+      part.hidden = !part.dataset.for?.split(" ").includes(this.settings.turns);
+    }
+  }
+}
+
+function options(select: HTMLSelectElement, names: string[], chosen: string): void {
+  select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
+  select.value = names.includes(chosen) ? chosen : (names[0] ?? "");
+}

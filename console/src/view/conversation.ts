@@ -1,0 +1,88 @@
+// What was said, by both sides: words light up as they are heard, and are struck out where they were not.
+
+import type { Message, Session } from "../session";
+import { say, translate } from "../words";
+import { find, make, ms } from "./element";
+
+const LETTERS_PER_MS = 0.016; // of speech whose end is not known yet
+
+export class Conversation {
+  private readonly log = find<HTMLOListElement>("said");
+  private readonly shown = new Map<string, { element: HTMLLIElement; key: string }>();
+
+  show(session: Session): void {
+    find("empty").hidden = session.messages.length > 0;
+    const there = new Set(session.messages.map((message) => message.id));
+    for (const [id, { element }] of this.shown) {
+      if (!there.has(id)) {
+        element.remove();
+        this.shown.delete(id);
+      }
+    }
+    for (const message of session.messages) this.update(message, session.playing === message.id);
+  }
+
+  private update(message: Message, isPlaying: boolean): void {
+    const key = JSON.stringify([message, isPlaying && heardLetters(message), say("you")]);
+    let line = this.shown.get(message.id);
+    if (line?.key === key) return;
+    if (!line) {
+      line = { element: make("li", { "data-kind": message.kind }), key: "" };
+      this.shown.set(message.id, line);
+      this.log.append(line.element);
+    }
+    line.key = key;
+    const isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+    const wasOpen = line.element.querySelector("details")?.open ?? true;
+    line.element.replaceChildren(...drawn(message, isPlaying, wasOpen));
+    translate(line.element);
+    if (isAtEnd) this.log.scrollTop = this.log.scrollHeight;
+  }
+}
+
+function drawn(message: Message, isPlaying: boolean, isOpen: boolean): Node[] {
+  if (message.kind === "notice") return [make("p", {}, message.text)];
+  if (message.kind === "tool") return [card(message, isOpen)];
+  const who = message.kind === "user" ? make("b", { "data-say": "you" }) : make("b", {}, "antiphon");
+  if (message.kind === "user") return [who, make("p", {}, message.text || (message.isDone ? "…" : "· · ·"))];
+  return [who, answer(message, isPlaying)];
+}
+
+function answer(message: Message, isPlaying: boolean): HTMLElement {
+  if (message.isCut) {
+    const heard = message.heard ?? message.text.slice(0, heardLetters(message));
+    const rest = message.text.startsWith(heard) ? message.text.slice(heard.length) : "";
+    const unheard = rest ? make("s", {}, make("span", { class: "aside", "data-say": "unheard" }), rest) : null;
+    return make("p", {}, make("span", { class: "heard" }, heard), unheard);
+  }
+  if (!isPlaying) return make("p", {}, message.text);
+  const count = heardLetters(message);
+  const [heard, coming] = [message.text.slice(0, count), message.text.slice(count)];
+  return make("p", {}, make("mark", { class: "heard" }, heard), make("span", { class: "coming" }, coming));
+}
+
+/** How many letters have sounded: by the share of the sound that has, to the end of a word. */
+function heardLetters(message: Message): number {
+  const whole = message.isDone ? message.soundMs : Math.max(message.soundMs, message.text.length / LETTERS_PER_MS);
+  if (!whole) return message.text.length;
+  const count = Math.ceil((message.playedMs / whole) * message.text.length);
+  const end = message.text.slice(count).search(/\s|$/);
+  return Math.min(count + Math.max(end, 0), message.text.length);
+}
+
+function card(message: Message, isOpen: boolean): HTMLElement {
+  const tool = message.tool;
+  if (!tool) return make("p");
+  const ended = tool.ms !== null;
+  const word = tool.isCancelled ? "cancelled" : tool.failed ? "failed" : "running";
+  const state = ended && word === "running" ? ms(tool.ms ?? 0) : null;
+  const status = state ? make("i", {}, state) : make("i", { "data-say": word });
+  const title = make("summary", {}, make("span", { "data-say": "tool_card" }), " ", make("code", {}, tool.name), " ", status);
+  return make(
+    "details",
+    { class: "card", open: isOpen, "data-state": ended ? (tool.failed ? "failed" : "done") : "running" },
+    title,
+    make("dl", {}, make("dt", { "data-say": "arguments" }), make("dd", {}, make("code", {}, tool.args))),
+    ended ? make("dl", {}, make("dt", { "data-say": "result" }), make("dd", { class: "result" }, tool.output)) : null,
+  );
+}
