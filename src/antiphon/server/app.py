@@ -13,6 +13,7 @@ from antiphon.server.client_secrets import ClientSecrets
 from antiphon.server.completions import Completions
 from antiphon.server.console import routes as console_routes
 from antiphon.server.guard import Guard
+from antiphon.server.openapi import document
 from antiphon.server.protocol.audio_http import ModelCard, ModelList
 from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.realtime import Realtime
@@ -33,6 +34,7 @@ def make_app(service: Service) -> Guard:
         Route("/health/ready", about.ready),
         Route("/metrics", about.metrics),
         Route("/version", about.version),
+        Route("/openapi.json", about.openapi),
         WebSocketRoute("/v1/realtime", Realtime(service).open),
         Route("/v1/realtime/calls", calls.begin, methods=["POST"]),
         Route("/v1/realtime/calls/{name}/hangup", calls.hang_up, methods=["POST"]),
@@ -74,6 +76,10 @@ class About:
             return as_json({"version": version("antiphon")})
         except PackageNotFoundError:
             return as_json({"version": "unknown"})
+
+    async def openapi(self, request: Request) -> Response:
+        """What the addresses take and give."""
+        return as_json(document())
 
     async def models(self, request: Request) -> Response:
         """The one model; other names mean it, too."""
