@@ -42,11 +42,16 @@ def test_run_and_score(look: Path, tmp_path: Path) -> None:
     first = typed("run", *given, "--model", f"oracle:{look / 'oracle.jsonl'}", "--shard", "1/2")
     assert first.exit_code == 0 and "questions" in first.stdout
     part = typed("score", tmp_path / "run", "--cache", tmp_path / "cache")
+    why = typed("run", *given, "--model", f"oracle:{look / 'oracle.jsonl'}", "--explain-cache").stdout
+    assert 0 < why.count("kept in") < why.count("question ") == why.count("kept in") + why.count("not in") == 7
     assert part.exit_code == 1 and "not asked yet" in part.stderr
     typed("run", *given, "--model", f"oracle:{look / 'oracle.jsonl'}", "--shard", "2/2")
     scored = typed("score", tmp_path / "run", "--cache", tmp_path / "cache")
     assert scored.exit_code == 0 and "| asr.aishell1 | cer | 0.00 %" in scored.stdout
+    typed("score", tmp_path / "run", "--judge", "none", "--cache", tmp_path / "cache")
+    typed("compare", tmp_path / "run", "--cache", tmp_path / "cache")  # by whoever judged the last time
     told = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))
+    assert told["judge"] == "none"
     assert set(told["benches"]) == {"asr.aishell1", "mmau_v05.15.25_test_mini"}
     with pytest.raises(InputError, match="3/8"):
         typed("run", *given, "--shard", "a")

@@ -11,7 +11,9 @@ import pytest
 
 from antiphon.errors import ConfigError, InputError
 from antiphon.eval.answerers import open_answerer
+from antiphon.eval.benchmark import Answer, Question, Verdict
 from antiphon.eval.benchmarks.catalogue import BENCHMARKS, chosen
+from antiphon.eval.benchmarks.uro_bench import Conversation
 from antiphon.eval.cache import Cache
 from antiphon.eval.folder import Folder
 from antiphon.eval.items import Item
@@ -108,6 +110,12 @@ def test_cut_anywhere_and_cut_up_otherwise_the_scores_are_the_same(look: Path, t
         run_benches(look, cut, SOME, spec, cache=tmp_path / "none", shard=(number, 3), quiet=True)
     run_benches(look, cut, SOME, spec, cache=tmp_path / "none", quiet=True)
     assert scores(cut, tmp_path / "b") == scores(whole, tmp_path / "a")
+    for name in ("items.jsonl", "scores.jsonl"):  # cut while questions were frozen, and while they were scored
+        data = (cut / name).read_bytes()
+        (cut / name).write_bytes(data[: 2 * len(data) // 3])
+    (cut / "benches.jsonl").unlink()
+    run_benches(look, cut, SOME, spec, cache=tmp_path / "none", quiet=True)
+    assert scores(cut, tmp_path / "d") == scores(whole, tmp_path / "a")
     rows = [json.loads(line) for path in (cut / "outputs").glob("*.jsonl") for line in path.read_text().splitlines()]
     assert len(rows) == len({row["key"] for row in rows}) == len(Folder(cut).items)
     assert scores(cut, tmp_path / "c") == scores(cut, tmp_path / "c")
@@ -191,6 +199,28 @@ def test_the_oracle_speaks_so_that_its_ears_hear() -> None:
     with pytest.raises(ConfigError, match="way"):
         open_answerer("oracle#dancing")
     assert Oracle("deaf").fingerprint != Oracle("perfect").fingerprint
+
+
+def test_repetition_divides_by_what_was_due_and_the_published_kit_by_what_was_said(measure: Measure) -> None:
+    scored = measure(["uro_bench.en.basic"])["uro_bench.en.basic"]
+    (row,) = [row for row in scored.rows if row.item.group == "Repeat"]  # "What is two plus three?"
+    rates = []
+    for compat in (False, True):
+        answer = Answer(texts=("what is two plus three please tell me right now",), audio=("",))
+        rates.append(Conversation(compat=compat).verdict(row.item, answer, Unheard()).values["rate"])
+    assert rates == [1.0, 0.5]
+
+
+class Unheard:
+    """Nobody listens and nobody judges."""
+
+    ears_name = judge_name = "none"
+
+    def heard(self, answer: Answer, turn: int, language: str) -> str:
+        return answer.texts[turn]
+
+    def judged(self, question: Question, times: int = 1) -> list[Verdict]:
+        return [Verdict(state="skipped")] * times
 
 
 def test_signs_of_trouble() -> None:

@@ -14,8 +14,8 @@ Benches = Annotated[
 Place = Annotated[Path, typer.Option("--data", help="A folder of data sets, or a YAML file of `family: folder`.")]
 Out = Annotated[Path, typer.Option("--out", help="The run's folder.")]
 Folder = Annotated[Path, typer.Argument(help="A run's folder.")]
-Judge = Annotated[str, typer.Option(help="rule, none, stub, or openai:URL#MODEL.")]
-Ears = Annotated[str, typer.Option(help="Who hears what was said: text, oracle, openai:URL#MODEL, or a model of ours.")]
+Judge = Annotated[str, typer.Option(help="rule, none, stub, or openai:URL#MODEL; as the last time by default.")]
+Ears = Annotated[str, typer.Option(help="Who hears what was said: text, oracle, openai:URL#MODEL, a model of ours.")]
 MaxError = Annotated[float, typer.Option(min=0, max=100, help="Percent that may fail before the exit status is 1.")]
 CacheAt = Annotated[Path | None, typer.Option("--cache", help="Where answers and verdicts are kept for other runs.")]
 Workers = Annotated[int, typer.Option(min=1, help="Requests under way at the same time.")]
@@ -81,13 +81,14 @@ def run(
     shard: Annotated[str, typer.Option(help="This process's share, such as 3/8.")] = "1/1",
     workers: Workers = 1,
     cache: CacheAt = None,
+    explain_cache: Annotated[bool, typer.Option(help="Only tell which answers the cache has, and why.")] = False,
     max_error: MaxError = 1.0,
 ) -> None:
     """Ask the model every question that it has not answered yet. Killed, it goes on where it was."""
     from antiphon.eval.running import run_benches, too_many_errors
 
     said = run_benches(data, out, _names(bench), model, limit=limit, seed=seed, shard=_shard(shard), workers=workers,
-                       cache=cache)  # fmt: skip
+                       cache=cache, explains=explain_cache)  # fmt: skip
     if reasons := too_many_errors(said, max_error):
         _fail(reasons)
 
@@ -95,8 +96,8 @@ def run(
 @evaluate.command()
 def score(
     folder: Folder,
-    judge: Judge = "rule",
-    ears: Ears = "text",
+    judge: Judge = "",
+    ears: Ears = "",
     workers: Workers = 1,
     cache: CacheAt = None,
     max_error: MaxError = 1.0,
@@ -115,8 +116,8 @@ def compare(
     folder: Folder,
     other: Annotated[Path | None, typer.Argument(help="Another run's folder, to be compared item by item.")] = None,
     published: Annotated[str, typer.Option(help="readme, arxiv_v2, step_audio_1, kimi_kit, r1_5, none.")] = "readme",
-    judge: Judge = "rule",
-    ears: Ears = "text",
+    judge: Judge = "",
+    ears: Ears = "",
     cache: CacheAt = None,
 ) -> None:
     """Two runs on the same questions, with paired tests; and how far off the published figures are."""
@@ -135,8 +136,8 @@ def report(
     folder: Folder,
     html: Annotated[Path, typer.Option("--html", help="The folder to write.")],
     published: Annotated[str, typer.Option(help="readme or arxiv_v2.")] = "readme",
-    judge: Judge = "rule",
-    ears: Ears = "text",
+    judge: Judge = "",
+    ears: Ears = "",
     cache: CacheAt = None,
     audio: Annotated[bool, typer.Option(help="Copy the recordings beside the pages.")] = True,
 ) -> None:
@@ -152,7 +153,7 @@ def report(
 @evaluate.command()
 def gate(
     folder: Folder,
-    ears: Ears = "text",
+    ears: Ears = "",
     may_fail: Annotated[float, typer.Option(min=0, max=100, help="Percent of answers that may fail a gate.")] = 2.0,
     cache: CacheAt = None,
 ) -> None:
@@ -160,7 +161,7 @@ def gate(
     from antiphon.eval.gates import told
     from antiphon.eval.running import gate_run
 
-    found = gate_run(folder, ears, may_fail / 100, cache)
+    found = gate_run(folder, ears or "text", may_fail / 100, cache)
     print(told(found))
     raise typer.Exit(1 if any(one.is_open is False for one in found) or not any(one.looked_at for one in found) else 0)
 

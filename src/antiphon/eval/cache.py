@@ -23,20 +23,19 @@ def default_folder() -> Path:
 
 
 class Cache:
-    """A folder of values; without a folder nothing is kept. `hits` and `misses` count what was asked for."""
+    """A folder of values; without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None) -> None:
-        self.folder, self.hits, self.misses = folder, 0, 0
+        self.folder = folder
 
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """A value, if it is there and whole."""
         path = self._path(kind, key)
         try:
             found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path else None
+            return found
         except (OSError, ValueError):
-            found = None
-        self.hits, self.misses = self.hits + (found is not None), self.misses + (found is None)
-        return found
+            return None
 
     def put(self, kind: str, key: str, value: dict[str, Any]) -> None:
         """Keep a value."""

@@ -106,11 +106,6 @@ class Item:
             if turn.who in ("user", "tool") and (i + 1 == len(self.turns) or self.turns[i + 1].who == "user")
         )
 
-    @property
-    def sound(self) -> Sound | None:
-        """The last recording of the user."""
-        return next((turn.sound for turn in reversed(self.turns) if turn.who == "user" and turn.sound), None)
-
     def to_json(self) -> dict[str, Any]:
         """A row of `items.jsonl`."""
         return {**asdict(self), "fields": dict(self.fields), "key": self.key}

@@ -19,7 +19,7 @@ from antiphon.eval.judges import open_judge
 from antiphon.eval.lookalike import build
 from antiphon.eval.rows import write_whole
 from antiphon.eval.scoring import Panel, Report, score
-from antiphon.eval.stages import ask, budget, freeze, is_there, read_data, share
+from antiphon.eval.stages import ask, budget, explain, freeze, is_there, read_data, share
 
 __all__ = ["Ran", "gate_run", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
 
@@ -47,8 +47,9 @@ def run_benches(
     workers: int = 1,
     cache: Path | None = None,
     quiet: bool = False,
+    explains: bool = False,
 ) -> Ran:
-    """Freeze and ask. Without names, every benchmark whose data is there."""
+    """Freeze and ask, or only explain the cache. Without names, every benchmark whose data is there."""
     places = read_data(data)
     benches = [one for one in chosen(names) if names or is_there(one, places)]
     if not benches:
@@ -57,18 +58,25 @@ def run_benches(
     folder.begin(Run(model=answerer.name, fingerprint=answerer.fingerprint, limit=limit, seed=seed,
                      benches=tuple(one.name for one in benches)))  # fmt: skip
     freeze(folder, benches, places, limit, seed)
-    mine = share(folder.items, shard)
+    mine, kept = share(folder.items, shard), Cache(cache or default_folder())
+    if explains:
+        print("\n".join(explain(folder, answerer, kept, seed)))
+        return _ran(folder)
     if not quiet:
         print(f"{answerer.name}: {budget(mine, answerer)}", flush=True)
         for system in dict.fromkeys(item.ask.system for item in mine):
             print(f"    told: {system!r}", flush=True)
     with tqdm(total=len(mine), unit="question", disable=None if not quiet else True) as bar:
         done = 0
-        for progress in ask(folder, answerer, Cache(cache or default_folder()), shard=shard, seed=seed):
+        for progress in ask(folder, answerer, kept, shard=shard, seed=seed):
             done = progress.done
             bar.update(1)
             bar.set_postfix(errors=progress.errors, cached=progress.from_cache)
         bar.update(len(mine) - done)  # answered before
+    return _ran(folder)
+
+
+def _ran(folder: Folder) -> Ran:
     answers = folder.answers().values()
     failed = tuple(answer.error for answer in answers if answer.status == "error")
     faults = tuple(f"{row['file']}, line {row['line']}: found {row['found']}, expected {row['expected']}"
@@ -84,9 +92,15 @@ def too_many_errors(ran: Ran, most: float) -> list[str]:
     return [f"{failed} of {total} failed, more than {most:g} %:", *_few(ran.faults), *_few(ran.errors)]
 
 
-def score_run(out: Path, judge: str, ears: str, workers: int = 1, cache: Path | None = None) -> Report:
-    """Score a run."""
-    return score(Folder(out), open_ears(ears), open_judge(judge), Cache(cache or default_folder()), workers)
+def score_run(out: Path, judge: str = "", ears: str = "", workers: int = 1, cache: Path | None = None) -> Report:
+    """Score a run; without a judge or ears, by those of the last time, at first by rules and without ears."""
+    place = out / "scored-by.json"
+    last = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {"judge": "rule", "ears": "text"}
+    by = {"judge": judge or last["judge"], "ears": ears or last["ears"]}
+    kept = Cache(cache or default_folder())
+    report = score(Folder(out), open_ears(by["ears"]), open_judge(by["judge"]), kept, workers)
+    write_whole(place, json.dumps(by) + "\n")
+    return report
 
 
 def gate_run(out: Path, ears: str, may_fail: float, cache: Path | None = None) -> list[Passed]:

@@ -27,7 +27,7 @@ from antiphon.eval.items import Item, digest
 from antiphon.eval.rows import Rows, locked
 from antiphon.eval.source import Problem, Source
 
-__all__ = ["Data", "Progress", "ask", "budget", "freeze", "is_there", "read_bench", "read_data", "share"]
+__all__ = ["Data", "Progress", "ask", "budget", "explain", "freeze", "is_there", "read_bench", "read_data", "share"]
 
 T = TypeVar("T")
 
@@ -170,10 +170,23 @@ def budget(items: Sequence[Item], answerer: Answerer) -> str:
             f"{answerer.workers} at a time")  # fmt: skip
 
 
+def answer_key(item: Item, answerer: Answerer, seed: int) -> str:
+    """What an answer is kept under: the question, the model, the suite's version and the seed decide it."""
+    known = item.hash if answerer.name.startswith("oracle") else ""  # an oracle knows more than the question
+    return digest([item.key, answerer.fingerprint, SUITE, seed, known])
+
+
+def explain(folder: Folder, answerer: Answerer, cache: Cache, seed: int) -> Iterator[str]:
+    """Of every question of a run, what its answer's key is made of and whether the cache has it."""
+    for item in folder.items:
+        told = cache.explain("answers", answer_key(item, answerer, seed))
+        parts = f"question {item.key[:8]}, model {answerer.fingerprint[:8]}, suite {SUITE}, seed {seed}"
+        yield f"{item.bench} {item.id}: {parts}: {told}"
+
+
 def _answered(folder: Folder, answerer: Answerer, cache: Cache, seed: int, item: Item) -> tuple[Answer, bool]:
     """An answer, from the cache or anew; an error is an answer too, and is not kept in the cache."""
-    known = item.hash if answerer.name.startswith("oracle") else ""  # an oracle knows more than the question
-    key = digest([item.key, answerer.fingerprint, SUITE, seed, known])
+    key = answer_key(item, answerer, seed)
     kept = cache.get("answers", key)
     if kept and all(not name or (cache.folder and (cache.folder / "sounds" / name).exists()) for name in kept["audio"]):
         for name in filter(None, kept["audio"]):
