@@ -208,7 +208,7 @@ def test_repetition_divides_by_what_was_due_and_the_published_kit_by_what_was_sa
     for compat in (False, True):
         answer = Answer(texts=("what is two plus three please tell me right now",), audio=("",))
         rates.append(Conversation(compat=compat).verdict(row.item, answer, Unheard()).values["rate"])
-    assert rates == [1.0, 0.5]
+    assert rates == [5 / 4, 5 / 9]  # five words too many; 2 +3 is two words to the normaliser
 
 
 class Unheard:
