@@ -73,7 +73,7 @@ def test_a_reply_is_text_and_sound_and_an_end(model: Model, clip: Audio, scripte
     assert end.finish == "stop" and end.text == "the fox answers" and list(end.codes) == list(range(40))
     assert "".join(e.text for e in events if isinstance(e, Text)) == "the fox answers"
     chunks = [e for e in events if isinstance(e, AudioOut)]
-    assert len(chunks) == 3 and len(sound_of(events)) == 40 * SAMPLES_PER_CODE  # after 13 codes, after 38, at the end
+    assert len(chunks) == 4 and len(sound_of(events)) == 40 * SAMPLES_PER_CODE  # after 13, 23 and 38 codes, at the end
     assert end.timings.first_audio_s is not None and end.timings.first_audio_s <= end.timings.wall_s
     assert end.timings.audio_s == pytest.approx(1.6) and end.reply_tokens == len(end.utterances[0].ids)
 

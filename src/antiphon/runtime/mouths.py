@@ -28,7 +28,8 @@ from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.speech import Utterer, render_together, stage
 from antiphon.runtime.worker import Worker
 
-AHEAD_S = 1.0  # of sound that a listener has; with more of it the next chunk can wait
+AHEAD_S = 0.5  # of sound that a listener has; with more of it the next chunk can wait
+START_S = 0.3  # in which nobody misses a first sound yet: who would run dry within it comes first
 Heard: TypeAlias = "Tensor | Exception | None"  # None: that was all
 
 
@@ -38,11 +39,12 @@ class _Speaking:
 
     open: Callable[[], Utterer]
     tell: Callable[[Heard], None]
-    due: float  # when its listener runs dry; before the first sound: since when it waits
+    due: float  # when its listener runs dry; before the first sound: when it is missed
     codes: deque[int] = field(default_factory=deque)
     utterer: Utterer | None = None
     is_complete: bool = False  # a chunk is, and waits to be rendered
     is_ending: bool = False  # no more codes come
+    has_sounded: bool = False
 
     def hold(self) -> None:
         """Hand codes on until a chunk is complete."""
@@ -57,7 +59,8 @@ class _Speaking:
     def sounded(self, wave: Tensor) -> None:
         """A chunk is rendered."""
         self.is_complete = False
-        self.due = max(self.due, time.monotonic()) + len(wave) / SPOKEN_HZ
+        begins = max(self.due, time.monotonic()) if self.has_sounded else time.monotonic()
+        self.due, self.has_sounded = begins + len(wave) / SPOKEN_HZ, True
         self.tell(wave)
 
 
@@ -67,7 +70,7 @@ class LocalMouth:
     def __init__(self, voices: "LocalVoices", open: Callable[[], Utterer]) -> None:
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Heard]()
         self._voices, self.is_stopped = voices, False
-        self._speaking = _Speaking(open, self._tell, time.monotonic())
+        self._speaking = _Speaking(open, self._tell, time.monotonic() + START_S)
         voices.post(partial(voices.speaking.append, self._speaking))
 
     def push(self, codes: Iterable[int]) -> None:

@@ -1,10 +1,11 @@
 """Codes to sound while they come: the plan of chunks, and one utterance of a voice.
 
-    codes    |--- 10+3 ---|---- 15 ----|-------- 25 --------|-------- 25 --------| rest, final
-    sound          |------|------------|--------------------|--------------------|------------
+    codes    |-- 10+3 --|-- 10 --|---- 15 ----|-------- 25 --------|-------- 25 --------| rest, final
+    sound         |-----|--------|------------|--------------------|--------------------|------------
 
 The flow hears each chunk as a block, so the plan is part of the result: it depends on the number of codes alone, never
-on when they came. The first chunk is short, for an early first sound; the second is there before the first has sounded.
+on when they came. The first chunk is short, for an early first sound, and the next are no longer than what has sounded
+until then gives time for.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,8 @@ from antiphon.model.voice import Voice, VoiceState
 from antiphon.nn.state import fork, leaves, row, stack
 from antiphon.runtime.caches import grown
 
-FIRST_CHUNK, SECOND_CHUNK, CHUNK = 10, 15, 25  # codes that become audible with the first call, the second, the others
+FIRST_CHUNK, CHUNK = 10, 25  # codes that become audible with the first call, and with most of the later ones
+GROWING = (10, 15)  # with those between
 
 
 class Utterer:
@@ -28,7 +30,7 @@ class Utterer:
         self.voice, self.state = voice, fork(opened)
         self.held: list[int] = []
         self.wanted = FIRST_CHUNK + voice.flow.config.conformer.look_ahead
-        self._next = SECOND_CHUNK
+        self._growing = list(GROWING)
 
     def push(self, codes: Iterable[int]) -> Iterator[Float[Tensor, " n"]]:
         """The sound that became complete."""
@@ -43,7 +45,7 @@ class Utterer:
 
     def finish(self) -> Iterator[Float[Tensor, " n"]]:
         """What is left; nothing where nothing was ever pushed."""
-        if self.held or self._next == CHUNK:
+        if self.held or len(self._growing) < len(GROWING):
             yield self.render(final=True)
 
     @torch.inference_mode()
@@ -57,7 +59,7 @@ class Utterer:
     def _take(self) -> tuple[Tensor, VoiceState]:
         """The codes that are held, which then are no more, and the state to say them from."""
         codes = torch.tensor([self.held], dtype=torch.int64, device=self.state.flow.speaker.device)
-        self.held, self.wanted, self._next = [], self._next, CHUNK
+        self.held, self.wanted = [], self._growing.pop(0) if self._growing else CHUNK
         return codes, with_room(self.state, codes.shape[1])
 
 
