@@ -96,7 +96,7 @@ def test_nano_answers_a_recording(spoken: tuple[str, Audio]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="nano's third generation writes the answer where this question's words are asked")
+@pytest.mark.xfail(strict=True, reason="nano's third generation writes this question's answer for its words")
 def test_nano_shows_what_was_asked(spoken: tuple[str, Audio]) -> None:
     assert "[you: what is the capital of france" in spoken[0]
 

@@ -102,11 +102,13 @@ def document() -> Schema:
         named["required"] = ["file", *named.get("required", ())]
         return {"multipart/form-data": {"schema": whole}}
 
-    sound = {kind: {} for kind in ("audio/mpeg", "audio/ogg", "audio/aac", "audio/flac", "audio/wav", "audio/pcm")}
-    events = {"text/event-stream": {}}
+    forms = ("mpeg", "ogg", "aac", "flac", "wav", "pcm")
+    sound: Schema = {f"audio/{form}": {} for form in forms}
+    events: Schema = {"text/event-stream": {}}
     words = {**json_of(audio_http.Transcript | audio_http.VerboseTranscript), "text/plain": {}, **events}
+    answer = json_of(object) | events
     paths = {
-        "/v1/chat/completions": _post("Answer a conversation", json_of(chat.ChatRequest), {**json_of(object), **events}),
+        "/v1/chat/completions": _post("Answer a conversation", json_of(chat.ChatRequest), answer),
         "/v1/audio/speech": _post("Say a text", json_of(audio_http.SpeechRequest), sound | events),
         "/v1/audio/transcriptions": _post("Write down a recording", form_of(audio_http.TranscriptionRequest), words),
         "/v1/audio/translations": _post("Write it down in English", form_of(audio_http.TranslationRequest), words),
