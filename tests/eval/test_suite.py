@@ -45,6 +45,7 @@ def test_every_benchmark_runs_and_a_perfect_answer_is_perfect(tmp_path: Path) ->
             assert headline.value is None and "SRT" in headline.note
         else:
             assert headline.value == pytest.approx(0.0 if headline.lower_is_better else 100.0), name
+            assert ("judge:" in headline.signature) == name.startswith(("stepeval", "uro"))
             assert headline.n > 0 and all(part in headline.signature for part in (name, "prompt:", "suite:", "data:"))
     assert "| mmau_v05.15.25_test_mini | accuracy (official) | 100.00 %" in table(report)
 

@@ -140,7 +140,8 @@ def _scored(
     bench: Benchmark, items: Sequence[Item], rows: Sequence[Judged], answers: Sequence[Answer], faults: int,
     panel: Panel, overruled: int,
 ) -> Scored:  # fmt: skip
-    judged_by = (f"ears:{panel.ears_name}" if any(i.ask.speech for i in items) else "", f"judge:{panel.judge_name}")
+    ears = f"ears:{panel.ears_name}" if any(item.ask.speech for item in items) else ""
+    judged_by = (ears, f"judge:{panel.judge_name}" if bench.scorer.is_judged else "")
     results = bench.scorer.results(rows) if rows else []
     signed = tuple(replace(one, signature=bench.signature(one, items, judged_by)) for one in results)
     people = sum("overruled" in row.shown for row in rows) if overruled else 0

@@ -44,6 +44,7 @@ class Transcripts:
     """Error rates of transcripts. `per_utterance` makes the mean of the utterances' rates the headline."""
 
     name: str = "transcripts@1"
+    is_judged: bool = False
     profiles: tuple[str, ...] = ()  # instead of the language's own
     per_utterance: bool = False
     spoken: bool = False  # what was said is judged, by the ears; else what was written
@@ -137,4 +138,5 @@ def _note(rate: CorpusRate | None) -> str:
     if rate is None:
         return "no reference holds a unit"
     empty = f", {rate.empty_references} empty references left out" if rate.empty_references else ""
-    return f"{rate.substitutions} S {rate.deletions} D {rate.insertions} I of {rate.units}{empty}"
+    none = "" if rate.rate.value else "; without an error the interval has no width"
+    return f"{rate.substitutions} S {rate.deletions} D {rate.insertions} I of {rate.units}{empty}{none}"

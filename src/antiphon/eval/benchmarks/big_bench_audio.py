@@ -50,6 +50,7 @@ class Closed:
     """Accuracy over all and by category; a reply that names nothing is wrong, and counted."""
 
     name: str = "closed@1"
+    is_judged: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """Whether the reply names the official answer."""

@@ -40,6 +40,7 @@ class Translations:
     """BLEU and chrF++ of both directions, and their mean; the texts are added up as they are."""
 
     name: str = "translations@1"
+    is_judged: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """The text, without tags."""

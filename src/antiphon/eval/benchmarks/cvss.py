@@ -44,6 +44,7 @@ class Interpreted:
     """ASR-BLEU, BLEU of the written channel, and how far what is written and what is heard agree."""
 
     name: str = "interpreted@1"
+    is_judged: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """What was heard and what was written, and the errors between them."""

@@ -46,6 +46,7 @@ class Choices:
     """Accuracy of both matchers, by task and over all; the average is the mean of the three tasks."""
 
     name: str = "choices@1"
+    is_judged: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """Both matchers' verdicts."""

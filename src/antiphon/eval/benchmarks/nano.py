@@ -59,6 +59,7 @@ class Right:
     """The share of right last replies, over all and by set."""
 
     name: str = "grammar@1"
+    is_judged: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """By the grammar that the conversation came from; neither case nor marks count."""
@@ -83,6 +84,7 @@ class Calls:
     """Whether a tool is called when it is due, which, and with what."""
 
     name: str = "grammar-calls@1"
+    is_judged: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """The first call of the last reply."""

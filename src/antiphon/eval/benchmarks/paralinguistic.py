@@ -54,6 +54,7 @@ class Paralinguistic:
     """Accuracy by dimension, lenient and strict, and how far the judge and the rules agree."""
 
     name: str = "paralinguistic@1"
+    is_judged: bool = True
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """Both variants, by the judge; and what the rules say."""

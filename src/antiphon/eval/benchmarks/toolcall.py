@@ -85,6 +85,7 @@ class ToolCalls:
     """Trigger precision and recall, type and parameter accuracy of each tool."""
 
     name: str = "toolcalls@1"
+    is_judged: bool = True
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
         """What was called, and whether that was right."""

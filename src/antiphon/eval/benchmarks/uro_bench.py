@@ -81,6 +81,7 @@ class Conversation:
     as the published kit does by mistake."""
 
     name: str = "uro@1"
+    is_judged: bool = True
     compat: bool = False
 
     def verdict(self, item: Item, answer: Answer, means: Means) -> Judged:
