@@ -2,8 +2,9 @@
 // A list of items, worst first, and one of them in full. Nothing is fetched: `items` comes from a script beside this one.
 const list = document.getElementById("list"), detail = document.getElementById("detail");
 const find = document.getElementById("find"), kind = document.getElementById("kind"), count = document.getElementById("count");
-const STORE = "antiphon-overrides-" + bench;
-let verdicts = {}, shown = [], at = 0;
+const STORE = "antiphon-overrides-" + bench, ROW = 32, BEYOND = 10;  // height of a row; rows painted above and below
+const inner = list.appendChild(made("div", undefined, "inner"));
+let verdicts = {}, shown = [], at = 0, painting = false;
 try { verdicts = JSON.parse(localStorage.getItem(STORE) || "{}"); } catch (error) { verdicts = {}; }
 
 function made(tag, text, className) {
@@ -69,27 +70,37 @@ function show(place) {
   if (!shown.length) { detail.replaceChildren(made("p", "No item.")); return; }
   at = Math.max(0, Math.min(shown.length - 1, place));
   const item = shown[at];
-  for (const row of list.querySelectorAll("[aria-selected=true]")) row.setAttribute("aria-selected", "false");
-  const row = list.children[at];
-  row.setAttribute("aria-selected", "true"); row.scrollIntoView({ block: "nearest" });
-  list.setAttribute("aria-activedescendant", row.id);
+  const top = at * ROW, bottom = top + ROW - list.clientHeight;
+  if (list.scrollTop > top) list.scrollTop = top; else if (list.scrollTop < bottom) list.scrollTop = bottom;
+  painted();
+  list.setAttribute("aria-activedescendant", "row" + at);
   detail.replaceChildren(made("h2", item.id), made("p", verdict(item), "verdict"));
   for (const [title, sound] of item.sounds) detail.append(player(title, sound));
   if (item.aligned) detail.append(made("h3", "due and said"), aligned(item.aligned));
   detail.append(pairs(item.facts));
 }
 
+function painted() {
+  painting = false;
+  const first = Math.max(0, Math.floor(list.scrollTop / ROW) - BEYOND);
+  const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + BEYOND);
+  inner.replaceChildren(...shown.slice(first, last).map((item, place) => {
+    const number = first + place, row = made("div", undefined, item.badness > 0 ? "row bad" : "row good");
+    row.id = "row" + number; row.style.top = number * ROW + "px"; row.setAttribute("role", "option");
+    row.setAttribute("aria-selected", String(number === at));
+    row.setAttribute("aria-setsize", shown.length); row.setAttribute("aria-posinset", number + 1);
+    row.append(made("span", item.mark, "mark"), made("span", item.id), made("span", item.said, "said"));
+    row.addEventListener("click", () => show(number));
+    return row;
+  }));
+}
+
 function listed() {
   const word = find.value.toLowerCase(), wanted = kind.value;
   shown = items.filter(item => (!word || item.search.includes(word)) &&
     (wanted === "all" || (wanted === "wrong" ? item.badness > 0 : wanted === "yours" ? item.id in verdicts : item.state === wanted)));
-  list.replaceChildren(...shown.map((item, place) => {
-    const row = made("li", undefined, item.badness > 0 ? "bad" : "good");
-    row.id = "row" + place; row.setAttribute("role", "option"); row.setAttribute("aria-selected", "false");
-    row.append(made("span", item.mark, "mark"), made("span", item.id), made("span", item.said, "said"));
-    row.addEventListener("click", () => show(place));
-    return row;
-  }));
+  inner.style.height = shown.length * ROW + "px";
+  inner.replaceChildren();
   count.textContent = shown.length + " of " + items.length;
   show(0);
 }
@@ -121,6 +132,8 @@ document.addEventListener("keydown", event => {
   } else return;
   event.preventDefault();
 });
+list.addEventListener("scroll", () => { if (!painting) { painting = true; requestAnimationFrame(painted); } });
+addEventListener("resize", painted);
 find.addEventListener("input", listed); kind.addEventListener("change", listed);
 document.getElementById("save").addEventListener("click", saved);
 listed();

@@ -32,7 +32,7 @@ PAGE = """<!doctype html>
 <label>show <select id=kind><option value=all>all<option value=wrong>with errors<option value=error>failed
 <option value=unparsed>unparsed<option value=skipped>not judged<option value=yours>judged by you</select></label>
 <span id=count role=status></span> <button id=save>save your verdicts</button></p>
-<main class=listening><ul id=list role=listbox tabindex=0 aria-label="items, worst first"></ul>
+<main class=listening><div id=list role=listbox tabindex=0 aria-label="items, worst first"></div>
 <article id=detail aria-live=polite></article></main>
 <script>const bench = {bench};</script><script src="items-{bare}.js"></script><script src=listening.js></script></html>
 """
