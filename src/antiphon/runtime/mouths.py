@@ -151,6 +151,7 @@ class LocalVoices:
         """Nothing more is rendered of an utterance."""
         if speaking in self.speaking:
             self.speaking.remove(speaking)
+        speaking.utterer = None  # what it remembers is large, and its mouth may be kept
 
     def _patience(self) -> float:
         chosen = next_up(self.speaking)
@@ -158,9 +159,9 @@ class LocalVoices:
 
     def _broke(self, error: Exception) -> None:
         """The thread broke down: every utterance ends with this error."""
-        for speaking in self.speaking:
+        for speaking in list(self.speaking):
+            self.leave(speaking)
             speaking.tell(error)
-        self.speaking.clear()
 
     def _work(self) -> bool:
         """Open one voice or render one chunk, of whoever runs dry first; whether there is more to do."""
