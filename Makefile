@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 CLIENTS := openai agents pipecat livekit
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk console test test-slow test-clients test-vllm test-gpu audit soak long-soak train-smoke lint clean
+.PHONY: talk console test test-slow test-clients test-console test-vllm test-gpu audit soak long-soak train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
@@ -48,6 +48,11 @@ test-gpu: $(VENV)/.dev
 # other people's clients against `antiphon serve`, each in an environment of its own
 test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m clients tests/clients -rs --durations=5
+
+# the page in Debian's chromium, headless, with a recording for a microphone; needs Node and npm
+test-console: $(VENV)/.dev console/node_modules/.made
+	$(BIN)/python -m pip install --quiet --requirement tests/console/requirements.txt
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m console tests/console -rs --durations=5
 
 # a server among guests who talk, stall, vanish and flood: minutes, or half an hour and two hours
 soak: $(VENV)/.dev

@@ -23,7 +23,7 @@ export function fromFile(content: string): Saved | null {
   } catch {
     return null;
   }
-  if (found.kind !== KIND) return null;
+  if (found.kind !== KIND || !Array.isArray(found.happenings)) return null;
   const happenings = list(found.happenings).map((raw): Happening => {
     const { at, from, event } = object(raw);
     return { at: number(at), from: text(from) as From, event: { ...object(event), type: text(object(event).type) } as Told };

@@ -7,6 +7,9 @@ import { newTurn, type ServerFigures, type Turn } from "./turn";
 export type State =
   | "idle" | "listening" | "hearing" | "speculating" | "thinking" | "tool" | "speaking" | "interrupted";
 
+const CUT_SHOWN_MS = 900; // what passes in no time is shown for so long that it can be seen
+const TOOL_SHOWN_MS = 600;
+
 export interface Message {
   id: string;
   kind: "user" | "answer" | "tool" | "notice";
@@ -32,23 +35,23 @@ export class Session {
   private isWaiting = false; // for a reply that is due
   private running = new Set<string>(); // calls of tools
   private interruptedAt = -Infinity;
+  private calledAt = -Infinity;
   private now = 0;
   private replyBegan = 0;
 
   /** One happening, in order. */
   take({ at, event }: Happening): void {
     this.now = at;
-    const handler = (HANDLERS as Record<string, Handler | undefined>)[event.type];
-    handler?.(this, event, at);
+    HANDLERS.get(event.type)?.(this, event, at);
   }
 
   /** What the badge says at a moment. */
   state(now = this.now): State {
     if (!this.isOpen) return "idle";
     if (this.isHearing) return this.isSpeculating ? "speculating" : "hearing";
-    if (now - this.interruptedAt < 900) return "interrupted";
+    if (now - this.interruptedAt < CUT_SHOWN_MS) return "interrupted";
+    if (this.running.size || now - this.calledAt < TOOL_SHOWN_MS) return "tool";
     if (this.playing) return "speaking";
-    if (this.running.size) return "tool";
     if (this.response || this.isWaiting) return "thinking";
     return this.isListening ? "listening" : "idle";
   }
@@ -151,7 +154,8 @@ export class Session {
     if (this.turn) this.turn.marks.firstSound ??= at;
   }
 
-  called(event: Told): void {
+  called(event: Told, at: number): void {
+    this.calledAt = at;
     const call = text(event.call_id);
     const message = this.put(call, "tool");
     const { name, arguments: args } = event;
@@ -211,7 +215,7 @@ const settled: Handler = (s, e) => {
   s.config = object(e.session);
 };
 
-const HANDLERS: Record<string, Handler> = {
+const HANDLERS = new Map<string, Handler>(Object.entries<Handler>({
   "session.created": settled,
   "session.updated": settled,
   "input_audio_buffer.speech_started": (s, e, at) => s.speechStarted(text(e.item_id), at),
@@ -226,7 +230,7 @@ const HANDLERS: Record<string, Handler> = {
   "response.output_audio_transcript.delta": words,
   "response.output_text.delta": words,
   "response.output_audio.delta": (s, e, at) => s.sound(text(e.item_id), soundMs(e.delta), at),
-  "response.function_call_arguments.done": (s, e) => s.called(e),
+  "response.function_call_arguments.done": (s, e, at) => s.called(e, at),
   "conversation.item.retrieved": (s, e) => {
     const item = object(e.item);
     const message = s.message(text(item.id));
@@ -272,4 +276,4 @@ const HANDLERS: Record<string, Handler> = {
   "page.speculating": (s, e) => {
     s.speculating = e.is === true;
   },
-};
+}));

@@ -21,6 +21,7 @@ const SENT_FRAMES = 2; // of 20 ms, in one message
 const SHORTEST_HOLD_MS = 200;
 const WATCH_MS = 400; // between two looks at whether the server speculates
 const REMEMBERED = 20; // messages that are told again to a session that begins anew
+const MOST_CALLS = 16; // in one turn: a model that calls for ever is stopped
 const LARGEST_FILE = 10 << 20; // bytes of sound as PCM16
 
 export interface Onlooker {
@@ -52,6 +53,8 @@ export class Talk {
   private watching = 0;
   private wake: WakeLockSentinel | null = null;
   private count = 0;
+  private calls = 0; // of tools, in this turn
+  private warning: Word | null = null;
 
   constructor(
     private readonly server: Server,
@@ -83,11 +86,11 @@ export class Talk {
     this.line.open();
     try {
       await this.stage.listen(this.settings.microphone);
-      this.onlooker.warn(null);
+      this.warn(null);
       this.happened("page", { type: "page.listening", is: true });
       this.wake = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
     } catch (error) {
-      this.onlooker.warn(error instanceof NoMicrophone ? error.why : "busy");
+      this.warn(error instanceof NoMicrophone ? error.why : "busy");
     }
   }
 
@@ -96,7 +99,7 @@ export class Talk {
     await this.stage.flush();
     this.deafened(null);
     this.line.close();
-    this.onlooker.warn(null);
+    this.warn(null);
   }
 
   microphones(): Promise<MediaDeviceInfo[]> {
@@ -115,6 +118,7 @@ export class Talk {
     this.heldMs = 0;
     if (!this.isListening) await this.start();
     if (this.session.response || this.session.playing) await this.interrupt();
+    this.calls = 0;
     this.happened("page", { type: "page.held" });
   }
 
@@ -141,8 +145,8 @@ export class Talk {
   async sendFile(file: File): Promise<void> {
     await this.stage.open();
     const samples = await decoded(file).catch(() => null);
-    if (!samples) return this.onlooker.warn("unreadable", file.name);
-    if (samples.byteLength > LARGEST_FILE) return this.onlooker.warn("too_long", file.name);
+    if (!samples) return this.warn("unreadable", file.name);
+    if (samples.byteLength > LARGEST_FILE) return this.warn("too_long", file.name);
     await this.turn([{ type: "input_audio", audio: toBase64(samples) }], file.name);
   }
 
@@ -156,7 +160,7 @@ export class Talk {
   async apply(settings: Settings): Promise<void> {
     const other = settings.microphone !== this.settings.microphone;
     this.settings = settings;
-    if (this.isReady) this.send(update(settings, this.hasSpoken));
+    if (this.isReady) this.send(this.wished());
     if (other && this.isListening) await this.start();
   }
 
@@ -165,6 +169,7 @@ export class Talk {
     if (this.session.response || this.session.playing) await this.interrupt();
     const id = `item_page_${Date.now().toString(36)}_${++this.count}`;
     const send = () => {
+      this.calls = 0;
       this.happened("page", { type: "page.wrote", item_id: id, text: shown });
       this.send({ type: "conversation.item.create", item: { id, type: "message", role: "user", content } });
       this.ask();
@@ -185,7 +190,7 @@ export class Talk {
   }
 
   private opened(): void {
-    this.onlooker.warn(null);
+    if (this.warning === "reconnecting") this.warn(null);
     this.happened("page", { type: "page.opened" });
     void this.server.sums().then((sums) => (this.figuresBefore = sums), () => null);
   }
@@ -198,21 +203,20 @@ export class Talk {
     if (wasOpen) this.happened("page", { type: "page.closed", reason: waitMs === null ? "" : say("lost") });
     if (waitMs === null) return;
     void this.stage.flush();
-    this.onlooker.warn("reconnecting", String(Math.ceil(waitMs / 1000)));
+    this.warn("reconnecting", String(Math.ceil(waitMs / 1000)));
   }
 
   private told(event: Told): void {
-    const receives = RECEIVES[event.type];
     if (event.type === "input_audio_buffer.speech_stopped") {
       this.happened("page", { type: "page.voice_ended", at: this.lastLoud });
     }
     this.happened("server", event);
-    if (receives) receives(this, event);
+    RECEIVES.get(event.type)?.(this, event);
   }
 
   /** The session is there: it is told how it shall be, and what was said before. */
   created(): void {
-    this.send(update(this.settings, false));
+    this.send(this.wished());
     const said = this.session.messages.filter((message) => message.kind === "user" || message.kind === "answer");
     for (const message of said.slice(-REMEMBERED)) {
       const words = message.heard ?? message.text;
@@ -223,6 +227,11 @@ export class Talk {
         item: { type: "message", role, content: [{ type, text: words }] },
       });
     }
+  }
+
+  /** The session as it shall be. A page without sound asks for words alone. */
+  private wished(): Told {
+    return update({ ...this.settings, aloud: this.settings.aloud && this.stage.canPlay }, this.hasSpoken);
   }
 
   updated(): void {
@@ -241,6 +250,8 @@ export class Talk {
   }
 
   speechStarted(): void {
+    this.calls = 0;
+    clearInterval(this.watching);
     this.watching = window.setInterval(() => void this.watch(), WATCH_MS);
     if (this.session.playing && this.settings.interrupts) void this.hush(performance.now());
   }
@@ -266,6 +277,7 @@ export class Talk {
     let failed = false;
     try {
       if (!tool) throw new Error(`There is no tool ${text(event.name)} in this page.`);
+      if (++this.calls > MOST_CALLS) throw new Error(`More than ${MOST_CALLS} calls in one turn; none is run any more.`);
       output = tool.run(object(JSON.parse(text(event.arguments) || "{}")));
     } catch (error) {
       output = error instanceof Error ? error.message : String(error);
@@ -274,7 +286,7 @@ export class Talk {
     this.whenFree(() => {
       this.happened("page", { type: "page.tool", call_id, output, failed, ms: performance.now() - begun });
       this.send({ type: "conversation.item.create", item: { type: "function_call_output", call_id, output } });
-      this.ask();
+      if (this.calls <= MOST_CALLS) this.ask();
     });
   }
 
@@ -348,11 +360,16 @@ export class Talk {
     this.send({ type: "conversation.item.retrieve", item_id: item });
   }
 
+  private warn(word: Word | null, detail?: string): void {
+    this.warning = word;
+    this.onlooker.warn(word, detail);
+  }
+
   private deafened(why: Word | null): void {
     this.stage.deafen();
     void this.wake?.release();
     this.happened("page", { type: "page.listening", is: false });
-    this.onlooker.warn(why);
+    this.warn(why);
   }
 
   private happened(from: From, event: Told): void {
@@ -364,7 +381,9 @@ export class Talk {
   }
 }
 
-const RECEIVES: Record<string, (talk: Talk, event: Told) => void> = {
+type Receiver = (talk: Talk, event: Told) => void;
+
+const RECEIVES = new Map<string, Receiver>(Object.entries<Receiver>({
   "session.created": (talk) => talk.created(),
   "session.updated": (talk) => talk.updated(),
   "response.output_audio.delta": (talk, event) => talk.sounded(event),
@@ -373,7 +392,7 @@ const RECEIVES: Record<string, (talk: Talk, event: Told) => void> = {
   "input_audio_buffer.speech_stopped": (talk) => talk.speechStopped(),
   "response.function_call_arguments.done": (talk, event) => talk.called(event),
   "response.done": (talk) => void talk.replyDone(),
-};
+}));
 
 async function decoded(file: File): Promise<Int16Array> {
   const context = new OfflineAudioContext(1, 1, RATE);

@@ -9,9 +9,15 @@ export function toBase64(samples: Int16Array): string {
   return btoa(text);
 }
 
-/** Little-endian, as every machine that runs a browser is. */
+/** Little-endian, as every machine that runs a browser is; of what is no base64, nothing. */
 export function fromBase64(text: string): Int16Array {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  let letters = "";
+  try {
+    letters = atob(text);
+  } catch {
+    return new Int16Array(0);
+  }
+  const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
   return new Int16Array(bytes.buffer, 0, bytes.length >> 1);
 }
 

@@ -36,8 +36,12 @@ export class Stage {
     return this.stream !== null;
   }
 
+  /** Worklets, and with them all sound, are for secure pages only. */
+  readonly canPlay = window.isSecureContext && "AudioWorkletNode" in window;
+
   /** To be called in a tap: elsewhere some browsers give no sound. */
   async open(): Promise<void> {
+    if (!this.canPlay) return;
     if (!this.context) {
       const context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
       this.context = context;
@@ -46,7 +50,7 @@ export class Stage {
       this.node.port.onmessage = (message: MessageEvent<FromWorklet>) => this.told(message.data);
       this.node.connect(context.destination);
     }
-    if (this.context.state !== "running") await this.context.resume();
+    if (this.context.state !== "running") void this.context.resume(); // what comes before it runs waits in the ring
   }
 
   /** Open the microphone; `device` is one of `microphones()`, or "" for the usual one. */

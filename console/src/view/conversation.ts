@@ -7,7 +7,8 @@ import { find, make, ms } from "./element";
 const LETTERS_PER_MS = 0.016; // of speech whose end is not known yet
 
 export class Conversation {
-  private readonly log = find<HTMLOListElement>("said");
+  private readonly log = find("spoken");
+  private readonly lines = find<HTMLOListElement>("said");
   private readonly shown = new Map<string, { element: HTMLLIElement; key: string }>();
 
   show(session: Session): void {
@@ -29,7 +30,7 @@ export class Conversation {
     if (!line) {
       line = { element: make("li", { "data-kind": message.kind }), key: "" };
       this.shown.set(message.id, line);
-      this.log.append(line.element);
+      this.lines.append(line.element);
     }
     line.key = key;
     const isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
