@@ -1,0 +1,24 @@
+"""A process that writes batches into a library until it is killed:  python -m tests.voices.writer FOLDER FIRST"""
+
+import sys
+from pathlib import Path
+
+from antiphon.voices.index import ExactIndex
+from tests.voices.conftest import entry, vector
+
+BATCH = 7
+
+
+def main(folder: Path, first: int) -> None:
+    """Each batch is told by its source; whoever reads must see all of it or nothing."""
+    index = ExactIndex(folder, net="test")
+    print("ready", flush=True)
+    for start in range(first, first + 100_000, BATCH):
+        index.upsert([(entry(n, source=f"batch {start}"), vector(n)) for n in range(start, start + BATCH)])
+        index.search(vector=vector(start), k=3)
+        if start % 3 == 0:
+            index.upsert([(entry(start, source=f"batch {start}", name="Renamed"), vector(start + 1))])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
