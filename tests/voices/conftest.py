@@ -1,6 +1,7 @@
 """Small libraries of invented voices, whose vectors are drawn."""
 
 import hashlib
+from functools import cache
 
 import numpy as np
 
@@ -18,17 +19,22 @@ NOUNS = ("sailor", "teacher", "captain", "baker", "robot", "pirate", "queen", "è
 
 def entry(number: int, **changes: object) -> VoiceEntry:
     """The voice of a number: the same number, the same voice."""
+    return VoiceEntry(**{**fields_of(number), **changes})  # type: ignore[arg-type]
+
+
+@cache
+def fields_of(number: int) -> dict[str, object]:
+    """What it consists of."""
     rng = np.random.default_rng([7, number])
     attributes = {name: (str(rng.choice(values)),) for name, values in VALUES.items()}
     first, second = rng.choice(NOUNS, 2, replace=False)
-    fields: dict[str, object] = {
+    return {
         "voice_id": f"v{number}",
         "name": f"Voice {number}",
         "clip": hashlib.sha256(str(number).encode()).hexdigest(),
         "description": f"sounds like a {first} and a {second}",
         "attributes": attributes,
     }
-    return VoiceEntry(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def vector(number: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from antiphon.cli.train import train
 from antiphon.cli.transcribe import transcribe
 from antiphon.cli.translate import translate
 from antiphon.cli.verify import verify
+from antiphon.cli.voices import voices
 from antiphon.errors import AntiphonError
 
 COMMANDS = (talk, chat, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor, serve)
@@ -38,6 +39,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(evaluate, name="eval")
 app.add_typer(data, name="data")
+app.add_typer(voices, name="voices")
 
 
 def main() -> None:

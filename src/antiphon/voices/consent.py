@@ -66,14 +66,15 @@ class ConsentLog:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def append(self, record: ConsentRecord) -> None:
-        """Add a record to the end of the chain."""
-        text = json.dumps(asdict(record), ensure_ascii=False, sort_keys=True)
+    def append(self, *records: ConsentRecord) -> None:
+        """Add records to the end of the chain, all or none."""
         with self._store.writing() as db:
-            number, previous = _ends(db)
-            link = _link(previous, text)
-            db.execute("INSERT INTO consent VALUES(?, ?, ?, ?, ?)", (number + 1, record.clip, text, previous, link))
-            db.executemany("UPDATE meta SET value = ? WHERE key = ?", zip((number + 1, link), _ENDS, strict=True))
+            number, head = _ends(db)
+            for record in records:
+                text = json.dumps(asdict(record), ensure_ascii=False, sort_keys=True)
+                number, previous, head = number + 1, head, _link(head, text)
+                db.execute("INSERT INTO consent VALUES(?, ?, ?, ?, ?)", (number, record.clip, text, previous, head))
+            db.executemany("UPDATE meta SET value = ? WHERE key = ?", zip((number, head), _ENDS, strict=True))
 
     def latest(self, clip: str) -> ConsentRecord | None:
         """The last word about a clip, if there is any."""

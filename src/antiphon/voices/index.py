@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,7 @@ class Hit:
     score: float
 
 
+@runtime_checkable
 class VoiceIndex(Protocol):
     """Entries that come, go, and are found by text, by vector, or by attributes."""
 
