@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 CLIENTS := openai agents pipecat livekit
 QUESTION := src/antiphon/presets/nano/question.wav
 
-.PHONY: talk console test test-slow test-clients test-console test-vllm test-gpu audit soak long-soak train-smoke lint clean
+.PHONY: talk console pictures test test-slow test-clients test-console test-vllm test-gpu audit soak long-soak train-smoke lint clean
 
 # --- hear it: a recorded question is answered aloud into answer.wav --------------------------------------------------
 
@@ -53,6 +53,11 @@ test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
 test-console: $(VENV)/.dev console/node_modules/.made
 	$(BIN)/python -m pip install --quiet --requirement tests/console/requirements.txt
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m console tests/console -rs --durations=5
+
+# the pictures of docs/console/, every state at two sizes in two colours
+pictures: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --requirement tests/console/requirements.txt
+	$(BIN)/python -m tests.console.pictures
 
 # a server among guests who talk, stall, vanish and flood: minutes, or half an hour and two hours
 soak: $(VENV)/.dev

@@ -33,11 +33,20 @@ export class Conversation {
       this.lines.append(line.element);
     }
     line.key = key;
-    const isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+    const isAtEnd = this.isAtEnd();
     const wasOpen = line.element.querySelector("details")?.open ?? true;
     line.element.replaceChildren(...drawn(message, isPlaying, wasOpen));
     translate(line.element);
-    if (isAtEnd) this.log.scrollTop = this.log.scrollHeight;
+    if (isAtEnd) this.lines.lastElementChild?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Whether the latest words are in sight; whoever reads elsewhere is left there. */
+  private isAtEnd(): boolean {
+    if (this.log.scrollHeight > this.log.clientHeight + 1) {
+      return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+    }
+    const { bottom } = this.log.getBoundingClientRect();
+    return bottom > 0 && bottom < window.innerHeight + 60;
   }
 }
 

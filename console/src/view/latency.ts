@@ -12,6 +12,7 @@ export class Latency {
   private readonly strip = find<HTMLTableSectionElement>("strip");
   private readonly turns = find<HTMLOListElement>("turns");
   private key = "";
+  private newest = ""; // the turn that was opened without being asked
 
   show(session: Session): void {
     const key = JSON.stringify([session.turns, say("turn")]);
@@ -21,6 +22,12 @@ export class Latency {
     this.strip.replaceChildren(...FIGURES.map((name) => row(name, session.turns)));
     const open = new Set([...this.turns.querySelectorAll("details[open]")].map((one) => one.id));
     const latest = session.turns.slice(-LONGEST_SHOWN).reverse();
+    const newest = latest[0] ? `turn-${latest[0].number}` : "";
+    if (newest !== this.newest) {
+      open.delete(this.newest);
+      open.add(newest);
+      this.newest = newest;
+    }
     this.turns.replaceChildren(...latest.map((turn) => drawn(turn, open.has(`turn-${turn.number}`))));
   }
 }
