@@ -27,7 +27,7 @@ from antiphon.train.mixture import Mixture
 from antiphon.train.options import Part, lm_sizes
 from antiphon.train.pieces import Pieces, in_batches, piece
 from antiphon.train.prepare import data_folder
-from antiphon.train.records import Heard, Record, RecordFile, bad
+from antiphon.train.records import Heard, Record, RecordFile, bad, of_every_task
 from antiphon.train.run import Run
 from antiphon.train.sounds import Sounds
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
@@ -166,13 +166,11 @@ class EarStage(Stage):
         """Phone error rate of held-out sounds."""
         if not self.options.dev:
             return {}
-        records = RecordFile(self.data / self.options.dev)
-        every = max(1, len(records) // self.options.dev_count)
+        held = [r for r in RecordFile(self.data / self.options.dev) if r.task == "asr" and r.heard]
         said, read = [], []
-        for n in range(0, len(records), every):
-            record: Record = records[n]
-            phones = self.lexicon.spell(record.heard[0].said) if record.heard else None
-            if record.task != "asr" or not phones:
+        for record in of_every_task(held, self.options.dev_count):
+            phones = self.lexicon.spell(record.heard[0].said)
+            if not phones:
                 continue
             mel = piece(self.sounds.wave(record.heard[0])[:PIECE_SAMPLES]).to(self.place.device)
             scores, _ = self.model(mel[None], torch.tensor([mel.shape[1]], device=mel.device))

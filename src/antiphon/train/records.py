@@ -243,3 +243,13 @@ def _item_json(item: Item) -> str | dict[str, Any]:
         return {"given": item.text}
     found = {"audio": item.audio, "said": item.said, "span": item.span, "rows": item.rows, "phones": item.phones}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v not in (None, "", ())}
+
+
+def of_every_task(records: Sequence["Record"], count: int) -> list["Record"]:
+    """`count` records or fewer, their tasks by turns, those of a task from all over its part of the file."""
+    by_task: dict[str, list[Record]] = {}
+    for record in records:
+        by_task.setdefault(record.task, []).append(record)
+    each = -(-count // max(1, len(by_task)))
+    spread = [held[:: max(1, len(held) // each)][:each] for held in by_task.values()]
+    return [some[n] for n in range(each) for some in spread if n < len(some)][:count]

@@ -32,7 +32,7 @@ from antiphon.train.mixture import Mixture
 from antiphon.train.options import PRESETS, Rates, SpeechOptions
 from antiphon.train.pack import first_fit
 from antiphon.train.prepare import data_folder
-from antiphon.train.records import Record, RecordFile
+from antiphon.train.records import Record, RecordFile, of_every_task
 from antiphon.train.run import Run
 from antiphon.train.sounds import Sounds
 from antiphon.train.stage import Group, Losses, Place, Sample, Stage, Turn
@@ -213,7 +213,7 @@ class SpeechStage(Stage):
             return []
         known = {part.task for part in self.options.parts}
         held = [r for r in RecordFile(self.data / self.options.dev) if r.task in known and task(r.task).learns != "all"]
-        return held[:: max(1, len(held) // self.options.dev_count)][: self.options.dev_count]
+        return of_every_task(held, self.options.dev_count)
 
     # --- what the losses do not tell ---------------------------------------------------------------------------------
 
