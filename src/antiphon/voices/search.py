@@ -16,6 +16,7 @@ from jaxtyping import Float
 from antiphon.errors import InputError
 from antiphon.voices.attributes import Wish, parse
 from antiphon.voices.entry import VoiceEntry
+from antiphon.voices.index import MOST as LONGEST_LIST
 from antiphon.voices.index import Hit, VoiceIndex
 from antiphon.voices.store import Filters
 from antiphon.voices.words import HAN, content_words, pairs
@@ -58,15 +59,15 @@ def by_vector(
     index: VoiceIndex, read: Read, vector: Float[np.ndarray, " d"], filters: Filters, k: int
 ) -> list[Match]:
     """The voices that sound most like a vector, each speaker by the best clip."""
-    wanted = k
+    wanted = 5 * k  # several entries may be of one speaker
     while True:
         hits = index.search(vector=vector, filters=filters, k=wanted)
         entries = read([hit.voice_id for hit in hits])
         matches = [_alike(entries[hit.voice_id], hit) for hit in hits if hit.voice_id in entries]
         best = _one_each(matches, k)
-        if len(best) == k or len(hits) < wanted or wanted >= 1000:
+        if len(best) == k or len(hits) < wanted or wanted >= LONGEST_LIST:
             return best
-        wanted = min(4 * wanted, 1000)
+        wanted = min(4 * wanted, LONGEST_LIST)
 
 
 def _relaxed(wish: Wish) -> Iterator[Filters]:
