@@ -175,6 +175,8 @@ class Store:
 
     def find_words(self, words: tuple[str, ...], filters: Filters, k: int) -> list[tuple[str, float]]:
         """Ids whose text has any of the words, by BM25: the best first, larger is better."""
+        if self._nobody_has(filters):
+            return []
         query = "SELECT v.voice_id, -f.rank FROM (SELECT rowid, rank FROM words WHERE words MATCH ?"
         query += HAS_TAG.format(row="words.rowid") * len(filters)
         query += " ORDER BY rank, rowid LIMIT ?) f JOIN voice v ON v.row = f.rowid ORDER BY f.rank, f.rowid"
@@ -183,9 +185,17 @@ class Store:
 
     def find_tags(self, filters: Filters, k: int) -> list[str]:
         """Ids that have all attributes, the oldest first."""
+        if self._nobody_has(filters):
+            return []
         query = "SELECT voice_id FROM voice WHERE 1" + HAS_TAG.format(row="voice.row") * len(filters)
         with self._lock:
             return [row[0] for row in self._db.execute(query + " ORDER BY row LIMIT ?", [*_flat(filters), k])]
+
+    def _nobody_has(self, filters: Filters) -> bool:
+        """Whether one of the attributes is of no voice at all, so that none has to be looked at."""
+        query = "SELECT 1 FROM tag WHERE attribute = ? AND value = ? LIMIT 1"
+        with self._lock:
+            return any(self._db.execute(query, pair).fetchone() is None for pair in filters)
 
     def ids_of_rows(self, rows: Sequence[int]) -> dict[int, str]:
         """The ids that rows have."""
