@@ -405,3 +405,20 @@ def test_a_rank_without_sound_does_not_hang(runs: Path, tmp_path: Path) -> None:
 def both(groups: list[tuple[Item, ...]]) -> list[list[Micro]]:
     """The micro-batches of two ranks."""
     return [share(groups, rank, 2) for rank in range(2)]
+
+
+def test_a_reply_aloud_is_written_as_sound(runs: Path) -> None:
+    """nano reads a sentence: what it said is a sample that can be listened to, and its words are the sentence's."""
+    said = "the capital of france is paris."
+    codes = tuple(range(100, 160))
+    record = make("tts", "read", said, Spoken(text=said, codes=codes, words=(("the", 0.0, 2.0),)))
+    write_records(runs / "data" / "read.jsonl", [record])
+    chosen = options(runs, ("tts", "read", 0.0), dev="read.jsonl", dev_count=1, voice="nano")
+    place = Place(device=torch.device("cpu"), folder=runs / "x", runs=runs)
+    stage = speech(run("read", replace(chosen, model="nano")), place)
+    stage.start_from(place.weights("nano"))
+    stage.model.eval()
+    (sample,) = stage.sample(0)
+    assert sample.text == said and sample.error_rate == 0
+    assert sample.audio is not None and 1.0 < sample.audio.duration_s < 4.0
+    assert float(sample.audio.samples.abs().max()) > 0.05
