@@ -4,14 +4,14 @@ The offer is the body, or the field `sdp` of a form whose field `session` says w
 """
 
 import asyncio
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from antiphon.server.guard import Caller
 from antiphon.server.live_settings import live_settings
 from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.protocol.session import new_session
@@ -19,6 +19,9 @@ from antiphon.server.protocol.wire import parse_object
 from antiphon.server.realtime import Realtime
 from antiphon.server.replies import caller
 from antiphon.server.service import Service
+
+if TYPE_CHECKING:  # its libraries are an extra
+    from antiphon.server.webrtc import Call
 
 MOST_SDP = 100_000  # characters of an offer
 
@@ -58,7 +61,7 @@ class Calls:
         task.cancel()
         return Response(status_code=200)
 
-    async def _run(self, name: str, call: Any, who: Any, patch: dict[str, Any], held: ExitStack) -> None:
+    async def _run(self, name: str, call: "Call", who: Caller, patch: dict[str, Any], held: ExitStack) -> None:
         try:
             await Realtime(self.service).talk(call, who, patch)
         finally:
@@ -86,7 +89,7 @@ class Calls:
             raise Refusal(what, code="invalid_value", param="sdp")
         if "model" in request.query_params:
             patch.setdefault("model", request.query_params["model"][:256])
-        return offer, json.loads(json.dumps(patch))
+        return offer, patch
 
 
 async def _text(part: Any) -> str:

@@ -15,7 +15,7 @@ import fractions
 import json
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ FRAME = exact_div(SPOKEN_HZ * FRAME_MS, 1000)  # samples of one frame of the spe
 SAMPLE_BYTES = 2
 HEARD_FRAMES = 3  # frames of the microphone that make one event
 MOST_WAITING = 512  # messages of a client that wait to be read
-CLOSED = {"type": "websocket.disconnect", "code": 1000}
+CLOSED: dict[str, Any] = {"type": "websocket.disconnect", "code": 1000}
 FORMATS = ("input", "output")
 
 
@@ -59,7 +59,6 @@ class Speaker(MediaStreamTrack):
         self._sizes: dict[str, int] = {}  # bytes of each item so far
         self._begun: float | None = None
         self._count = 0
-        self.playing: Playing | None = None  # the last of which something was played
         self.ended = asyncio.Event()  # nothing waits any more
 
     def push(self, response: str, item: str, data: bytes) -> None:
@@ -88,8 +87,7 @@ class Speaker(MediaStreamTrack):
         await asyncio.sleep(max(0.0, self._begun + self._count * FRAME_MS / 1000 - now))
         data = b""
         if self._queued:
-            self.playing = self._queued.popleft()
-            data = self.playing.data
+            data = self._queued.popleft().data
             if not self._queued:
                 self.ended.set()
         frame = av.AudioFrame(format="s16", layout="mono", samples=FRAME)
@@ -104,7 +102,7 @@ class Call:
 
     def __init__(self, ids: Ids, query: Mapping[str, str]) -> None:
         self.ids = ids
-        self.scope: dict[str, Any] = {"subprotocols": ()}
+        self.scope: MutableMapping[str, Any] = {"subprotocols": ()}
         self.headers, self.query_params = Headers({}), QueryParams(dict(query))
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._speaker = Speaker()
@@ -112,6 +110,7 @@ class Call:
         self._events: RTCDataChannel | None = None
         self._early: list[str] = []  # events before the channel is open
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_over = False
         self._cuts = True  # whether who speaks silences the speaker
         self._playing = ""  # the response whose sound is on its way
         self._peer.on("datachannel", self._on_channel)
@@ -141,7 +140,9 @@ class Call:
         """A call is there when it is answered."""
 
     async def receive(self) -> dict[str, Any]:
-        """The client's next message."""
+        """The client's next message; behind the last one, that it has gone."""
+        if self._is_over and self._incoming.empty():
+            return CLOSED
         return await self._incoming.get()
 
     async def send_text(self, text: str) -> None:
@@ -200,8 +201,10 @@ class Call:
             self._begin(self._listen(track))
 
     def _on_state(self) -> None:
-        if self._peer.connectionState in ("failed", "closed"):
-            self._hand_on(CLOSED)
+        if self._peer.connectionState in ("failed", "closed") and not self._is_over:
+            self._is_over = True
+            if not self._incoming.full():  # else whoever reads on finds the end behind the rest
+                self._incoming.put_nowait(CLOSED)
 
     async def _listen(self, track: MediaStreamTrack) -> None:
         """The microphone, as the events by which a socket sends its sound."""
