@@ -53,7 +53,7 @@ def tokenizer(begin: str | None) -> Run:
         warp=0.1,
         centred=True,
     )
-    steps = 3000 if begin is None else 500
+    steps = 7000 if begin is None else 500
     return stage("tokenizer", "tokenizer", options, steps, Optimizer(decay=0.02), seed=1, dtype="bfloat16")
 
 

@@ -25,7 +25,7 @@ from antiphon.config import FlowConfig
 from antiphon.errors import ConfigError, WeightsError
 from antiphon.model.flow import Flow
 from antiphon.nn.blocks import time_mask
-from antiphon.runtime.speech import CHUNK, FIRST_CHUNK
+from antiphon.runtime.speech import CHUNK, FIRST_CHUNK, GROWING
 from antiphon.train.codec import speaker, tokenizer
 from antiphon.train.codec.draw import fitted, frames_of, generator, num_codes, padded, seeds, split
 from antiphon.train.codec.parts import below, filled, finished, initial, voice_sizes
@@ -57,7 +57,7 @@ class FlowTraining:
     shortest_s: float = 0.5
     longest_s: float = 15.0  # of a clip
     longest: int = 512  # codes of a pair; the rest of the second clip is cut off
-    blocks: tuple[int, ...] = (0, 0, CHUNK, CHUNK, FIRST_CHUNK)  # codes; one is drawn for each step, 0 is no block
+    blocks: tuple[int, ...] = (0, 0, CHUNK, CHUNK, FIRST_CHUNK, GROWING[-1])  # codes; one is drawn for each step, 0 is no block
     prompted: float = 0.75  # share of the pairs whose first clip is told
     untold: float = 0.2  # share that is told nothing
     mu_weight: float = 0.2  # of the conformer's own guess at the mel
