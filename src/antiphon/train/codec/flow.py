@@ -57,7 +57,7 @@ class FlowTraining:
     shortest_s: float = 0.5
     longest_s: float = 15.0  # of a clip
     longest: int = 512  # codes of a pair; the rest of the second clip is cut off
-    blocks: tuple[int, ...] = (0, 0, CHUNK, CHUNK, FIRST_CHUNK, GROWING[-1])  # codes; one is drawn for each step, 0 is no block
+    blocks: tuple[int, ...] = (0, 0, CHUNK, CHUNK, FIRST_CHUNK, GROWING[-1])  # codes; one for each step, 0 is none
     prompted: float = 0.75  # share of the pairs whose first clip is told
     untold: float = 0.2  # share that is told nothing
     mu_weight: float = 0.2  # of the conformer's own guess at the mel
