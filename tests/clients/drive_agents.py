@@ -62,10 +62,10 @@ class Talk:
         retrieved = [event["item"] for event in self.of("conversation.item.retrieved", since)]
         kept = next(item for item in retrieved if item["id"] == truncated["item_id"])
         return {
-            "reason": silenced["status_details"]["reason"],
+            "ended_as": [silenced["status"], (silenced["status_details"] or {}).get("reason")],
             "heard_ms": truncated["audio_end_ms"],
             "kept": kept["content"][0]["transcript"],
-            "ended": kept["status"],
+            "item": kept["status"],
             "words": self.of("response.output_audio_transcript.done", since)[-1]["transcript"],
         }
 

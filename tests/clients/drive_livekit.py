@@ -114,10 +114,10 @@ class Talk:
         await until("the next answer", lambda: len(self.of("response.done", since)) >= 2)
         silenced = self.of("response.done", since)[0]["response"]
         return {
-            "reason": silenced["status_details"]["reason"],
+            "ended_as": [silenced["status"], (silenced["status_details"] or {}).get("reason")],
             "heard_ms": truncated["audio_end_ms"],
             "kept": kept["content"][0]["transcript"],
-            "ended": kept["status"],
+            "item": kept["status"],
             "words": self.words(since),
         }
 

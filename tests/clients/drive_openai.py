@@ -77,10 +77,10 @@ class Talk:
         silenced = self.of("response.done", since)[0].response
         kept = self.of("conversation.item.retrieved", middle)[0].item
         return {
-            "reason": silenced.status_details.reason,
+            "ended_as": [silenced.status, silenced.status_details and silenced.status_details.reason],
             "heard_ms": self.of("conversation.item.truncated", middle)[0].audio_end_ms,
             "kept": kept.content[0].transcript,
-            "ended": kept.status,
+            "item": kept.status,
             "words": self.of("response.output_audio_transcript.done", since)[-1].transcript,
         }
 

@@ -118,7 +118,7 @@ class Talk(BaseObserver):
         kept = await self.llm.retrieve_conversation_item(silenced)
         news = (LLMFullResponseEndFrame, TTSTextFrame)
         await until("its end", lambda: isinstance(self.of(news)[-1], LLMFullResponseEndFrame))
-        return {"kept": kept.content[0].transcript, "ended": kept.status, "words": self.words(since)}
+        return {"kept": kept.content[0].transcript, "item": kept.status, "words": self.words(since)}
 
 
 def service(stage: Stage) -> OpenAIRealtimeLLMService:

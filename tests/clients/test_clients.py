@@ -92,8 +92,7 @@ def check(report: dict[str, Any], said: list[Said]) -> None:
     assert (tool["name"], tool["arguments"]) == ("clock", {"what": "time"})
     assert "fourteen thirty five" in tool["words"]
     assert memory[1] == "your name is david."
-    assert answer["words"].startswith(cut["kept"]) and len(cut["kept"]) < len(answer["words"])
-    assert cut["ended"] == "incomplete" and cut["words"] == "the capital of japan is tokyo."
+    check_cut(cut, answer)
     assert report["errors"] == []
     assert ("clock", {"what": "time"}) in [call for _, calls in said for call in calls]
     words = [text for text, _ in said]
@@ -101,10 +100,22 @@ def check(report: dict[str, Any], said: list[Said]) -> None:
         assert told in words, words
 
 
+def check_cut(cut: dict[str, Any], answer: dict[str, Any]) -> None:
+    """A reply that was spoken over: its item is cut at what was heard, and the next question is answered.
+
+    How the response ended says when it was made, not whether it was heard: one that was sent whole before anybody spoke
+    over it is completed, any other is cancelled.
+    """
+    assert cut["item"] == "incomplete" and cut["words"] == "the capital of japan is tokyo."
+    assert answer["words"].startswith(cut["kept"]) and len(cut["kept"]) < len(answer["words"])
+    if "ended_as" in cut:  # pipecat does not show it
+        assert cut["ended_as"] in (["cancelled", "turn_detected"], ["completed", None])
+        assert 0 < cut["heard_ms"] < 1000 * answer["seconds"]
+
+
 def test_openai(theatre: Theatre) -> None:
     report, said = theatre.drive("openai")
     check(report, said)
-    assert report["cut"]["reason"] == "turn_detected" and report["cut"]["heard_ms"] < 2000
     assert report["chat"]["name"] == "clock" and report["chat"]["arguments"] == {"what": "time"}
     assert "fourteen thirty five" in report["chat"]["words"] and report["chat"]["seconds"] > 1
     assert report["files"]["text"] and report["files"]["models"] == ["nano"] and report["files"]["bytes"] > 20_000
