@@ -17,9 +17,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import jiwer
-
 from antiphon.errors import InputError
+from antiphon.metrics.alignment import count_errors
 from antiphon.metrics.interval import Interval, bootstrap_ratio
 
 __all__ = ["ErrorRate", "cer", "normalise", "wer"]
@@ -96,29 +95,22 @@ def _error_rate(
 ) -> ErrorRate:
     if len(references) != len(hypotheses):
         raise InputError(f"found {len(hypotheses)} hypotheses for {len(references)} references; expected one for each")
-    counts = [_align(_units(unit, ref), _units(unit, hyp)) for ref, hyp in zip(references, hypotheses, strict=True)]
-    lengths = [len(_units(unit, ref)) for ref in references]
-    if sum(lengths) == 0:
+    pairs = zip(references, hypotheses, strict=True)
+    counted = [count_errors(_units(unit, ref), _units(unit, hyp)) for ref, hyp in pairs]
+    units = sum(one.units for one in counted)
+    if units == 0:
         raise InputError(f"found no {unit} in {len(references)} references; expected at least one to compare with")
-    errors = [sum(count) for count in counts]
-    interval = bootstrap_ratio(errors, lengths, samples=samples, seed=seed)
-    substitutions, deletions, insertions = (sum(column) for column in zip(*counts, strict=True))
+    interval = bootstrap_ratio(
+        [one.errors for one in counted], [one.units for one in counted], samples=samples, seed=seed
+    )
     return ErrorRate(
         unit=unit,
-        substitutions=substitutions,
-        deletions=deletions,
-        insertions=insertions,
-        units=sum(lengths),
+        substitutions=sum(one.substitutions for one in counted),
+        deletions=sum(one.deletions for one in counted),
+        insertions=sum(one.insertions for one in counted),
+        units=units,
         sentences=len(references),
-        exact=sum(count == 0 for count in errors),
+        exact=sum(one.errors == 0 for one in counted),
         low=interval.low,
         high=interval.high,
     )
-
-
-def _align(reference: list[str], hypothesis: list[str]) -> tuple[int, int, int]:
-    """Substitutions, deletions, insertions of the cheapest alignment of two lists of units."""
-    if not reference or not hypothesis:  # an empty side leaves nothing to align
-        return 0, len(reference), len(hypothesis)
-    found = jiwer.process_words(" ".join(reference), " ".join(hypothesis))
-    return found.substitutions, found.deletions, found.insertions
