@@ -194,24 +194,24 @@ def align(after: str, ears: str, steps: int) -> Run:
     return speech("align", steps, ALIGN, rates, after, ears=ears, helps=ONLY_EARS, piece_s=whole)
 
 
-def vocabulary(after: str) -> Run:
+def vocabulary(after: str, steps: int) -> Run:
     """Stage B: what the codes say."""
     rates = Rates(adaptor=4e-4, llm=1e-3, embed=1e-3, head=1e-3)
-    return speech("vocabulary", 5000, VOCABULARY, rates, after)
+    return speech("vocabulary", steps, VOCABULARY, rates, after)
 
 
 def beginning(begin: str | None, codes: str) -> list[Run]:
     """To where real sound is heard and codes are known: from nothing, or from a model that hears and speaks."""
     if begin is not None:
         words = Rates(llm=8e-4, embed=4e-4, head=8e-4)
-        first = [speech("pseudo", 3000, PSEUDO, words, begin), align("pseudo", "", 6000)]
-        return [*first, *([vocabulary("align")] if codes == "new" else [])]
+        first = [speech("pseudo", 3000, PSEUDO, words, begin), align("pseudo", "", 4500)]
+        return [*first, *([vocabulary("align", 4000)] if codes == "new" else [])]
     return [
         speech("text", 600, TEXT, WORDS, None),
         speech("pseudo", 6000, PSEUDO, WORDS, "text"),
         ears(),
         align("pseudo", "ears", 6000),
-        vocabulary("align"),
+        vocabulary("align", 5000),
     ]
 
 
