@@ -1,7 +1,11 @@
 """Small data sets in every layout, made once; a run of some of them in a few words."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -30,3 +34,31 @@ def measure(look: Path, tmp_path: Path) -> Measure:
         return score_run(out, judge, "oracle", cache=tmp_path / "cache")
 
     return made
+
+
+class Judging(BaseHTTPRequestHandler):
+    """An endpoint that says the same to everything, and remembers what it was asked."""
+
+    said: Any = "yes"
+    asked: list[dict[str, Any]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        body = self.said if isinstance(self.said, bytes) else json.dumps(
+            {"choices": [{"message": {"content": self.said}}]}).encode()  # fmt: skip
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def judging() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Judging)
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    Judging.asked = []
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()

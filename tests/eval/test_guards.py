@@ -2,10 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,7 +16,7 @@ from antiphon.eval.rows import read_rows
 from antiphon.eval.running import run_benches, score_run, too_many_errors, unscored
 from antiphon.eval.stages import read_bench, read_data
 from antiphon.eval.wire import Endpoint, endpoint
-from tests.eval.conftest import Measure
+from tests.eval.conftest import Judging, Measure
 
 
 def fired(measure: Measure, names: list[str], way: str) -> set[str]:
@@ -173,32 +170,6 @@ def test_where_the_data_is(tmp_path: Path, look: Path) -> None:
 
 ASKED = Question(template="paralinguistic-lenient@1", system="s", user="u", scale="yes/no",
                  facts={"dimension": "gender", "variant": "lenient", "gold": "女性", "answer": "女的"})  # fmt: skip
-
-
-class Judging(BaseHTTPRequestHandler):
-    said: Any = "yes"
-    asked: list[dict[str, Any]] = []
-
-    def do_POST(self) -> None:
-        self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        body = self.said if isinstance(self.said, bytes) else json.dumps(
-            {"choices": [{"message": {"content": self.said}}]}).encode()  # fmt: skip
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def judging() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Judging)
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    Judging.asked = []
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from antiphon.eval.benchmarks.catalogue import BENCHMARKS, chosen
 from antiphon.eval.benchmarks.uro_bench import Conversation
 from antiphon.eval.cache import Cache
 from antiphon.eval.folder import Folder
-from antiphon.eval.items import Item
+from antiphon.eval.items import Item, Sound
 from antiphon.eval.oracle import Oracle, oracle_ears, spoken
 from antiphon.eval.running import run_benches, run_demo, score_run, table
 from antiphon.eval.scoring import Report
@@ -216,12 +217,17 @@ class Unheard:
     """Nobody listens and nobody judges."""
 
     ears_name = judge_name = "none"
+    judge_hears = False
+    speaker_names: Mapping[str, str] = {}
 
     def heard(self, answer: Answer, turn: int, language: str) -> str:
         return answer.texts[turn]
 
     def judged(self, question: Question, times: int = 1) -> list[Verdict]:
         return [Verdict(state="skipped")] * times
+
+    def alike(self, answer: Answer, turn: int, prompt: Sound) -> Mapping[str, float | None]:
+        return {}
 
 
 def test_signs_of_trouble() -> None:

@@ -14,7 +14,10 @@ Benches = Annotated[
 Place = Annotated[Path, typer.Option("--data", help="A folder of data sets, or a YAML file of `family: folder`.")]
 Out = Annotated[Path, typer.Option("--out", help="The run's folder.")]
 Folder = Annotated[Path, typer.Argument(help="A run's folder.")]
-Judge = Annotated[str, typer.Option(help="rule, none, stub, or openai:URL#MODEL; as the last time by default.")]
+JUDGES = "rule, none, local:MODEL, openai:URL#MODEL, openai-audio:URL#MODEL (hears); as the last time by default."
+SPEAKERS = "Who knows voices: FILE.onnx, a model of ours, wavlm:FILE.onnx (the published SIM), none; with commas."
+Judge = Annotated[str, typer.Option(help=JUDGES)]
+Speaker = Annotated[str, typer.Option(help=SPEAKERS)]
 Ears = Annotated[str, typer.Option(help="Who hears what was said: text, oracle, openai:URL#MODEL, a model of ours.")]
 MaxError = Annotated[float, typer.Option(min=0, max=100, help="Percent that may fail before the exit status is 1.")]
 CacheAt = Annotated[Path | None, typer.Option("--cache", help="Where answers and verdicts are kept for other runs.")]
@@ -98,6 +101,7 @@ def score(
     folder: Folder,
     judge: Judge = "",
     ears: Ears = "",
+    speaker: Speaker = "",
     workers: Workers = 1,
     cache: CacheAt = None,
     max_error: MaxError = 1.0,
@@ -105,7 +109,7 @@ def score(
     """Judge the answers and print the figures; no model is needed, and it may be repeated."""
     from antiphon.eval.running import score_run, table, unscored
 
-    report = score_run(folder, judge, ears, workers, cache)
+    report = score_run(folder, judge, ears, workers, cache, speaker)
     print(table(report))
     if reasons := unscored(report, folder, max_error):
         _fail(reasons)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
-from antiphon.eval.items import Item, digest
+from antiphon.eval.items import Item, Sound, digest
 from antiphon.eval.source import Source
 from antiphon.metrics.interval import Interval
 
@@ -63,6 +63,7 @@ class Question:
     user: str
     scale: str  # what is to be answered: "yes/no" or "1-5"
     facts: Mapping[str, str]  # dimension, gold, prediction ...: what a rule judges by
+    recording: str = ""  # of the answer, as `Answer.audio` names it, for a judge that hears
 
 
 def fenced(text: str) -> str:
@@ -82,10 +83,12 @@ class Verdict:
 
 @runtime_checkable
 class Means(Protocol):
-    """What a scorer may ask: who listens to what a model said, and who judges it."""
+    """What a scorer may ask: who listens to what a model said, who judges it, and who knows voices."""
 
     ears_name: str
     judge_name: str
+    judge_hears: bool
+    speaker_names: Mapping[str, str]  # of each metric of likeness, the net that gives it
 
     def heard(self, answer: Answer, turn: int, language: str) -> str:
         """Words of a spoken answer, by the ears; where nothing was spoken, what was written."""
@@ -93,6 +96,10 @@ class Means(Protocol):
 
     def judged(self, question: Question, times: int = 1) -> list[Verdict]:
         """What the judge says."""
+        ...
+
+    def alike(self, answer: Answer, turn: int, prompt: Sound) -> Mapping[str, float | None]:
+        """How alike the voice of an answer and a prompt's are, by each metric; None where nobody is heard."""
         ...
 
 

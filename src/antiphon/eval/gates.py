@@ -21,7 +21,7 @@ from antiphon.audio.wave import Audio
 from antiphon.eval.benchmark import Answer
 from antiphon.eval.folder import Folder, row_key
 from antiphon.eval.items import Item
-from antiphon.eval.scoring import Panel
+from antiphon.eval.panel import Panel
 from antiphon.eval.transcripts import PROFILES_OF, errors_of
 from antiphon.metrics.signal import SignalReport, inspect_signal
 from antiphon.rates import SPOKEN_HZ

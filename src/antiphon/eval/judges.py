@@ -1,12 +1,20 @@
-"""Who says whether an answer is right, behind one interface: rules, a model at an endpoint, or nobody.
+"""Who says whether an answer is right, behind one interface.
+
+    rule                       rules, where there are some; deterministic and offline
+    openai:URL#MODEL           a language model at an endpoint, in text
+    openai-audio:URL#MODEL     one that also hears the answer's recording, where a question has one
+    local:MODEL                a preset, a folder or a hub id, opened here, in text
+    none, stub                 nobody; whoever agrees with the right answer to the letter
 
 A judge's failure is never a zero. What it says must be the one word or number that it was asked for: anything else is
 `unparsed`, an endpoint that fails twice is an `error`, and a question without a rule is `skipped`. All three are
 counted beside the figure, and none enters it.
 """
 
+import base64
 import re
-from typing import Protocol, runtime_checkable
+from threading import Lock
+from typing import Any, Protocol, runtime_checkable
 
 from antiphon.errors import ConfigError, ProtocolError
 from antiphon.eval import paralinguistic
@@ -17,6 +25,8 @@ __all__ = ["Judge", "open_judge", "parse"]
 
 _SHORT = 40  # letters; a longer right answer is not to be looked for word by word
 _TRIES = 2
+_MOST = 16  # tokens of a verdict
+_WARM = 0.5  # of a judge that is asked again
 
 
 @runtime_checkable
@@ -24,25 +34,26 @@ class Judge(Protocol):
     """Somebody who answers questions about answers. The same `turn` of the same question has the same verdict."""
 
     name: str
+    hears: bool  # whether it is given recordings
 
-    def ask(self, question: Question, turn: int) -> Verdict: ...
+    def ask(self, question: Question, turn: int, sound: bytes | None = None) -> Verdict: ...
 
 
 class Nobody:
     """Nothing is judged."""
 
-    name = "none"
+    name, hears = "none", False
 
-    def ask(self, question: Question, turn: int) -> Verdict:
+    def ask(self, question: Question, turn: int, sound: bytes | None = None) -> Verdict:
         return Verdict(state="skipped", judge=self.name)
 
 
 class Rules:
     """Deterministic, offline: the rules of paralinguistics, arguments that are the same, short answers."""
 
-    name = "rule@1"
+    name, hears = "rule@1", False
 
-    def ask(self, question: Question, turn: int) -> Verdict:
+    def ask(self, question: Question, turn: int, sound: bytes | None = None) -> Verdict:
         found = self._right(question)
         state = {True: "yes", False: "no", None: "skipped"}[found]
         return Verdict(state=state, judge=self.name)
@@ -62,9 +73,9 @@ class Rules:
 class Agreeable:
     """For trying things out: yes, or 5, to the very words of the right answer; no, or 1, to others."""
 
-    name = "stub"
+    name, hears = "stub", False
 
-    def ask(self, question: Question, turn: int) -> Verdict:
+    def ask(self, question: Question, turn: int, sound: bytes | None = None) -> Verdict:
         gold = question.facts.get("gold", "").split("\n")
         right = gold == [""] or question.facts["answer"] in gold
         if question.scale == "yes/no":
@@ -75,13 +86,14 @@ class Agreeable:
 class Remote:
     """A language model at an endpoint; greedy the first time, a little warm when asked again."""
 
-    def __init__(self, at: Endpoint) -> None:
-        self.at, self.name = at, at.name
+    def __init__(self, at: Endpoint, hears: bool = False) -> None:
+        self.at, self.hears, self.name = at, hears, f"{at.name}{' (hears)' if hears else ''}"
 
-    def ask(self, question: Question, turn: int) -> Verdict:
+    def ask(self, question: Question, turn: int, sound: bytes | None = None) -> Verdict:
+        asked = _with_sound(question.user, sound) if sound else question.user
         body = {
-            "model": self.at.model, "max_tokens": 16, "temperature": 0.5 if turn else 0.0, "seed": turn,
-            "messages": [{"role": "system", "content": question.system}, {"role": "user", "content": question.user}],
+            "model": self.at.model, "max_tokens": _MOST, "temperature": _WARM if turn else 0.0, "seed": turn,
+            "messages": [{"role": "system", "content": question.system}, {"role": "user", "content": asked}],
         }  # fmt: skip
         said = ""
         for _ in range(_TRIES):
@@ -95,6 +107,39 @@ class Remote:
         return Verdict(state="error", said=said, judge=self.name)
 
 
+class Local:
+    """A model in this process, asked in text, one question after another; decoding as with `Remote`."""
+
+    hears = False
+
+    def __init__(self, name: str) -> None:
+        from antiphon.eval.own import fingerprint
+        from antiphon.runtime.model import load
+        from antiphon.weights.find import find
+
+        self.name = f"local:{name}#{fingerprint(find(name).folder)[:8]}"
+        self._model, self._alone = load(name), Lock()
+
+    def ask(self, question: Question, turn: int, sound: bytes | None = None) -> Verdict:
+        from antiphon.eval.held import answer
+        from antiphon.runtime.sample import Sampling
+        from antiphon.runtime.session import Session
+
+        sampling = Sampling(temperature=_WARM if turn else 0.0, seed=turn)
+        with self._alone:
+            session = Session(self._model, system=question.system, tools=(), sampling=sampling)
+            said = answer(session.reply(question.user, speech=False, max_tokens=_MOST))
+        if said.failed:  # such as a question that its context does not hold
+            return Verdict(state="error", said=said.failed, judge=self.name)
+        return parse(said.text, question.scale, self.name)
+
+
+def _with_sound(text: str, sound: bytes) -> list[dict[str, Any]]:
+    """The recording, then what is asked about it."""
+    data = base64.b64encode(sound).decode()
+    return [{"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}, {"type": "text", "text": text}]
+
+
 def parse(said: str, scale: str, judge: str = "") -> Verdict:
     """What a judge said, when that is one word or number of the scale and nothing else."""
     plain = said.strip().strip("*.。!！\"' ").lower()
@@ -106,17 +151,21 @@ def parse(said: str, scale: str, judge: str = "") -> Verdict:
 
 
 def open_judge(spec: str) -> Judge:
-    """`rule`, `none`, `stub`, or `openai:URL#MODEL`.
+    """The judge of a name, as the top of this file lists them.
 
     Raises:
         ConfigError: it is none of these.
+        WeightsError: the local model is not found.
     """
     simple: dict[str, Judge] = {"rule": Rules(), "none": Nobody(), "stub": Agreeable()}
     if spec in simple:
         return simple[spec]
-    if not spec.startswith("openai:"):
-        raise ConfigError(f"found the judge {spec!r}; expected rule, none, stub or openai:URL#MODEL.")
-    return Remote(endpoint(spec))
+    if spec.startswith("local:"):
+        return Local(spec.removeprefix("local:"))
+    if not spec.startswith(("openai:", "openai-audio:")):
+        kinds = "rule, none, stub, local:MODEL, openai:URL#MODEL or openai-audio:URL#MODEL"
+        raise ConfigError(f"found the judge {spec!r}; expected {kinds}.")
+    return Remote(endpoint(spec.replace("openai-audio:", "openai:", 1)), hears=spec.startswith("openai-audio:"))
 
 
 def _names(answer: str, gold: str) -> bool:

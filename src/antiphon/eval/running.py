@@ -17,12 +17,15 @@ from antiphon.eval.folder import Folder, Run
 from antiphon.eval.gates import Passed, gates, spoken_answers
 from antiphon.eval.judges import open_judge
 from antiphon.eval.lookalike import build
+from antiphon.eval.panel import Panel
 from antiphon.eval.rows import write_whole
-from antiphon.eval.scoring import Panel, Report, score
+from antiphon.eval.scoring import Report, score
+from antiphon.eval.speakers import open_speaker
 from antiphon.eval.stages import ask, budget, explain, freeze, is_there, read_data, share
 
 __all__ = ["Ran", "gate_run", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
 
+FIRST = {"judge": "rule", "ears": "text", "speaker": "nano"}  # who scores where nobody was named yet
 _SHOWN = 5  # reasons of one kind
 
 
@@ -92,13 +95,19 @@ def too_many_errors(ran: Ran, most: float) -> list[str]:
     return [f"{failed} of {total} failed, more than {most:g} %:", *_few(ran.faults), *_few(ran.errors)]
 
 
-def score_run(out: Path, judge: str = "", ears: str = "", workers: int = 1, cache: Path | None = None) -> Report:
-    """Score a run; without a judge or ears, by those of the last time, at first by rules and without ears."""
+def score_run(
+    out: Path, judge: str = "", ears: str = "", workers: int = 1, cache: Path | None = None, speaker: str = ""
+) -> Report:
+    """Score a run. Who is not named is whoever it was the last time; at first rules, no ears, and nano's speaker net.
+
+    `speaker` may name several nets, with commas between.
+    """
     place = out / "scored-by.json"
-    last = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {"judge": "rule", "ears": "text"}
-    by = {"judge": judge or last["judge"], "ears": ears or last["ears"]}
-    kept = Cache(cache or default_folder())
-    report = score(Folder(out), open_ears(by["ears"]), open_judge(by["judge"]), kept, workers)
+    last = {**FIRST, **(json.loads(place.read_text(encoding="utf-8")) if place.exists() else {})}
+    by = {name: given or last[name] for name, given in (("judge", judge), ("ears", ears), ("speaker", speaker))}
+    speakers = [found for one in by["speaker"].split(",") if (found := open_speaker(one.strip())) is not None]
+    folder, kept = Folder(out), Cache(cache or default_folder())
+    report = score(folder, Panel(folder, open_ears(by["ears"]), open_judge(by["judge"]), kept, speakers), workers)
     write_whole(place, json.dumps(by) + "\n")
     return report
 

@@ -13,54 +13,17 @@ from functools import partial
 from typing import Any
 
 from antiphon.errors import AntiphonError
-from antiphon.eval.benchmark import Answer, Benchmark, Judged, Question, Result, Verdict
+from antiphon.eval.benchmark import Answer, Benchmark, Judged, Result
 from antiphon.eval.benchmarks.catalogue import BENCHMARKS
-from antiphon.eval.cache import Cache
-from antiphon.eval.ears import Ears
 from antiphon.eval.folder import Folder, row_key
 from antiphon.eval.guards import Warned, guards
 from antiphon.eval.items import Item, digest
-from antiphon.eval.judges import Judge
+from antiphon.eval.panel import Panel
 from antiphon.eval.rows import Rows, write_whole
 
-__all__ = ["Panel", "Report", "Scored", "score"]
+__all__ = ["Report", "Scored", "score"]
 
 CHEAP = 1000  # verdicts that may be lost: the cache has those that cost something
-
-
-class Panel:
-    """Ears and a judge, both with a memory."""
-
-    def __init__(self, folder: Folder, ears: Ears, judge: Judge, cache: Cache) -> None:
-        self._folder, self._ears, self._judge, self._cache = folder, ears, judge, cache
-        self.ears_name, self.judge_name = ears.name, judge.name
-
-    def heard(self, answer: Answer, turn: int, language: str) -> str:
-        """What was said aloud, or written where there are no ears or no sound. Raises what the ears raise."""
-        path = self._folder.sound(answer, turn)
-        if self.ears_name == "text":
-            return answer.texts[turn] if answer.texts else ""
-        if path is None:
-            return ""
-        key = digest([self.ears_name, path.name, language])
-        kept = self._cache.get("heard", key)
-        if kept is None:
-            kept = {"text": self._ears.listen(path.read_bytes(), language)}
-            self._cache.put("heard", key, kept)
-        return str(kept["text"])
-
-    def judged(self, question: Question, times: int = 1) -> list[Verdict]:
-        """What the judge says; a failure is not kept in the cache."""
-        found = list[Verdict]()
-        for turn in range(times):
-            asked = [question.template, question.system, question.user, dict(question.facts)]
-            key = digest([self.judge_name, asked, turn])
-            kept = self._cache.get("judged", key)
-            verdict = Verdict(**kept) if kept else self._judge.ask(question, turn)
-            if kept is None and verdict.state != "error":
-                self._cache.put("judged", key, asdict(verdict))
-            found.append(verdict)
-        return found
 
 
 @dataclass(frozen=True)
@@ -86,9 +49,9 @@ class Scored:
 Report = Mapping[str, Scored]
 
 
-def score(folder: Folder, ears: Ears, judge: Judge, cache: Cache, workers: int = 1) -> Report:
+def score(folder: Folder, panel: Panel, workers: int = 1) -> Report:
     """Score everything that is answered, and write `scores.jsonl` and `results.json`."""
-    panel, answers, run = Panel(folder, ears, judge, cache), folder.answers(), folder.run
+    answers, run = folder.answers(), folder.run
     overruled = {(row["bench"], row["id"]): bool(row["right"]) for row in folder.kept("overrides.jsonl")}
     made = dict[str, Scored]()
     with Rows(folder.path / "scores.jsonl", CHEAP) as rows, ThreadPoolExecutor(workers) as pool:
@@ -114,7 +77,8 @@ def _verdict(
 ) -> tuple[str, Judged]:
     item, answer = pair
     said = [answer.status, answer.texts, answer.audio]
-    key = digest([item.hash, said, bench.scorer.name, panel.ears_name, panel.judge_name])
+    key = digest([item.hash, said, bench.scorer.name, panel.ears_name, panel.judge_name,
+                  dict(panel.speaker_names)])  # fmt: skip
     row = known.get(key)
     if row:
         return key, Judged(item=item, state=row["state"], values=row["values"], shown=row["shown"])
@@ -156,4 +120,5 @@ def _told(folder: Folder, made: Report, panel: Panel) -> dict[str, Any]:
                "warnings": [asdict(one) for one in scored.warned]}
         for name, scored in made.items()
     }  # fmt: skip
-    return {"run": asdict(folder.run), "ears": panel.ears_name, "judge": panel.judge_name, "benches": benches}
+    by = {"ears": panel.ears_name, "judge": panel.judge_name, "speakers": dict(panel.speaker_names)}
+    return {"run": asdict(folder.run), **by, "benches": benches}
