@@ -2,7 +2,8 @@
 
     transcribe, and every turn of one speaker      asr          think         think (a thought, then the reply aloud)
     all that nano says                             tts          translate     s2tt      interpret   s2st
-    talk, hear, react, manner, call, outside       talk (aloud), answer (written)       call        tool (written)
+    talk, manner, call, outside                    talk (aloud), answer (written)       call        tool (written)
+    hear, react                                    talk (aloud), hear (written)
     the grammar alone, heard as pseudo-sound       written (talk, call), rendered (translate)
 
 Codes are learnt from nano's own voice and from voices that it found; how it sounds as another is the flow's to know.
@@ -26,6 +27,7 @@ from antiphon.train.tasks import make, tool_result
 
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
+WRITES = ("answer", "hear", "tool", "s2tt")  # what is answered in writing
 BY_WORDS = {"answer": ("talk", "call"), "s2tt": ("translate",)}  # whose replies follow from words alone
 WRITTEN = 20_000
 
@@ -39,6 +41,7 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-s2st.jsonl": (r for name in names for r in conversations(corpus, name, "s2st")),
         "skills-talk.jsonl": (r for name in names for r in conversations(corpus, name, "talk")),
         "skills-answer.jsonl": (r for name in names for r in conversations(corpus, name, "answer")),
+        "skills-hear.jsonl": (r for name in names for r in conversations(corpus, name, "hear")),
         "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
         "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
         "skills-written.jsonl": unspoken(written, "answer"),
@@ -116,20 +119,20 @@ def words(turn: Turn) -> str:
 
 
 def conversations(corpus: Path, name: str, task: str) -> Iterator[Record]:
-    """The conversations of a corpus that teach a task of the trainer."""
+    """The conversations of a corpus that teach a task of the trainer; `hear` are its answers to how a voice sounds."""
     last, spoken, own = -1, list[Spoken](), set[int]()
     for shard, n, row in rows(corpus, name):
         made = conversation(row)
         if task not in tasks_of(made):
             continue
-        if shard != last:
+        if task not in WRITES and shard != last:
             last, spoken, own = shard, sayings(corpus, name, shard), learnt_from(corpus, name, shard)
         heard = sounds(name, shard, n, row)
         replies = [(how["filler"], how["reply"]) for how in row["turns"]]
-        aloud = None if task in ("answer", "tool", "s2tt") else spoken
+        aloud = None if task in WRITES else spoken
         if aloud is not None and not all(reply in own for _, reply in replies):
             continue  # by another of its voices, or not at all
-        yield record(made, heard, replies, task, row["id"], aloud)
+        yield record(made, heard, replies, "answer" if task == "hear" else task, row["id"], aloud)
 
 
 def tasks_of(made: Conversation) -> tuple[str, ...]:
@@ -142,6 +145,8 @@ def tasks_of(made: Conversation) -> tuple[str, ...]:
         return ("s2st",)
     if made.task == "think":
         return ("think",)
+    if made.task in ("hear", "react"):
+        return ("talk", "hear")
     called = any(turn.call for turn in made.turns)
     return ("talk", "tool") if called else ("talk",) if made.task == "manner" else ("talk", "answer")
 
@@ -184,7 +189,8 @@ def unspoken(count: int, task: str) -> Iterator[Record]:
 
 def held_out(corpus: Path, name: str) -> Iterator[Record]:
     """Of a held-out corpus one record for each conversation, as it is asked."""
-    makers = [hearing(corpus, name), *(conversations(corpus, name, t) for t in ("s2tt", "answer", "tool", "think"))]
+    tasks = ("s2tt", "answer", "hear", "tool", "think")
+    makers = [hearing(corpus, name), *(conversations(corpus, name, task) for task in tasks)]
     while makers:
         for maker in list(makers):
             found = next(maker, None)

@@ -21,7 +21,8 @@ from antiphon.data.skills.spec import SkillSpec
 from antiphon.train.records import write_records
 from recipes.nano import skill_records
 
-PARTS, CLIPS = 2, 16_000  # conversations of a part: some twenty hours of sound, what nano says among it
+PARTS, CLIPS = 3, 16_000  # conversations of a part: some twenty hours of sound, what nano says among it
+MORE = {"hear": 0.85, "react": 0.15}  # what only much hearing teaches: the last part, answered in writing
 DEV, DEV_CLIPS = "skills-dev", 160
 DEV_SETS = (f"{DEV}-slots", f"{DEV}-template")
 SEED, SMALL = 40, 36
@@ -29,7 +30,8 @@ SEED, SMALL = 40, 36
 
 def part(number: int, clips: int) -> SkillSpec:
     """One part of the corpus that nano learns its skills from."""
-    return SkillSpec(name=f"skills-{number}", clips=clips, seed=SEED, presets=0.1)
+    whole = SkillSpec(name=f"skills-{number}", clips=clips, seed=SEED, presets=0.1)
+    return whole if number < PARTS - 1 else replace(whole, tasks=MORE, presets=0.0, aloud=False)
 
 
 def dev(clips: int) -> list[SkillSpec]:
