@@ -10,9 +10,10 @@ and on nothing else, to the bit: not on company, not on the cut of a prompt into
 
 That the value of a row is independent of its place is a property of the library's products, not a law. It holds for two
 rows and more (a product of one row takes another way), and `tests/nn/test_places.py` proves it for the machine at hand.
+Some steps may have fewer rows than others and give the same values: `sizes_alike` finds out which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -121,3 +122,14 @@ def init_pool(num_layers: int, num_heads: int, head_dim: int, *, slots: int, cap
     shape = (num_layers, slots, num_heads, capacity, head_dim)
     keys, values = (torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(2))
     return Pool(keys, values)
+
+
+def sizes_alike(
+    step: Callable[[Float[Tensor, "m ..."]], Tensor], x: Float[Tensor, "n ..."], wanted: Float[Tensor, "n ..."]
+) -> list[int]:
+    """Numbers of rows, two to `n`, with which `step` gives every row of `x` the `wanted` value, to the bit."""
+    return [
+        m
+        for m in range(2, len(x) + 1)
+        if torch.equal(step(x[:m]), wanted[:m]) and torch.equal(step(x[-m:]), wanted[-m:])
+    ]

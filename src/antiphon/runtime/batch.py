@@ -1,17 +1,19 @@
-"""Many streams in one batch: they join and leave between two steps, and every step is of one shape.
+"""Many streams in one batch: they join and leave between two steps.
 
     waiting ─admit─> reading the prompt, some positions a step ─> one token a step ─> Finished
                      └── the beginning that a slot already holds is not read again
 
-A step has a fixed number of places (`nn/places.py`); `share` says how many each stream gets. With `deterministic` the
-tokens of a stream are therefore the same in any company, and with any part of the prompt cached. Without it a step is
-as large as its work, which rounds differently. Nothing here waits or knows of threads: `LocalEngine` does.
+A step has a fixed number of places (`nn/places.py`); `share` says how many each stream gets. With `deterministic` a
+step has one of the sizes in which a row is worth the same to the bit (`sizes.py`): the tokens of a stream are the
+same in any company, and with any part of the prompt cached. Without it a step is as large as its work, which rounds
+differently. Nothing here waits or knows of threads: `LocalEngine` does.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 
 import torch
@@ -25,9 +27,8 @@ from antiphon.runtime.generate import Hearing, places_of, tail
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import allowed, pick
 from antiphon.runtime.share import share
+from antiphon.runtime.sizes import SMALLEST, sizes_of
 from antiphon.runtime.slots import Slots
-
-SMALLEST = 2  # rows of a product; that of a single row rounds in another way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Bucket:
     """The fixed sizes of an engine. The same request in the same bucket gives the same tokens."""
 
     streams: int = 8  # that run at once
-    places: int = 16  # positions of one step, at least one for each stream
+    places: int = 16  # positions of one step at most, at least one for each stream
     slots: int = 16  # caches, those of conversations that are silent included
     capacity: int | None = None  # positions of one cache; the context of the model by default
     deterministic: bool = True
@@ -104,6 +105,15 @@ class Batch:
             capacity=self.limit,
             like=self.lm.model.norm.weight,
         )
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Rows that a step may have; to be asked for on the thread that runs the model, whose products they are of."""
+        return sizes_of(self.lm, self.bucket.streams, self.bucket.places) if self.bucket.deterministic else []
+
+    def warm(self) -> None:
+        """Find out now what the first step would wait for."""
+        _ = self.sizes
 
     def check(self, request: Request) -> None:
         """Raises CapacityError for a prompt that leaves no room for a reply."""
@@ -175,8 +185,7 @@ class Batch:
         streams = list(self.running.values())
         if not streams:
             return []
-        bucket = self.bucket
-        given = share([len(s.unread) for s in streams], bucket.places if bucket.deterministic else bucket.free_places)
+        given = share([len(s.unread) for s in streams], self._most)
         hidden = self._read([(s, n) for s, n in zip(streams, given, strict=True) if n])
         ends = [row - 1 for row in accumulate(given)]
         ready = [(s, end) for s, end in zip(streams, ends, strict=True) if not s.unread]
@@ -215,7 +224,7 @@ class Batch:
             start = len(self.slots.rows[stream.slot].places)
             taken += [(stream.slot, start + i) for i in range(num)]
         x = torch.cat([stream.rows[:num] for stream, num in work])
-        size = self.bucket.places if self.bucket.deterministic else max(len(taken), SMALLEST)
+        size = self._size(len(taken))
         x = F.pad(x, (0, 0, 0, size - len(taken)))[:, None]  # t d -> m 1 d
         hidden: Tensor = self.lm.model(x, Places(self.pool, taken, size, runs=not self.bucket.deterministic))[0]
         for stream, num in work:
@@ -224,9 +233,18 @@ class Batch:
         return hidden[:, 0]
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        """Scores of every token after the given rows, in the shape of the bucket: the rows beyond mean nothing."""
-        size = max(self.bucket.streams if self.bucket.deterministic else len(hidden), SMALLEST)
-        return F.linear(F.pad(hidden, (0, 0, 0, size - len(hidden))), self.lm.head).float()
+        """Scores of every token after the given rows; the rows beyond mean nothing."""
+        padded = F.pad(hidden, (0, 0, 0, self._size(len(hidden)) - len(hidden)))
+        return F.linear(padded, self.lm.head).float()
+
+    @property
+    def _most(self) -> int:
+        """Places that a step may give away."""
+        return min(self.sizes[-1], self.bucket.places) if self.bucket.deterministic else self.bucket.free_places
+
+    def _size(self, rows: int) -> int:
+        """Rows of the step that has room for so many."""
+        return next(s for s in self.sizes if s >= rows) if self.bucket.deterministic else max(rows, SMALLEST)
 
     def _continue(self, stream: Running, logits: Tensor, logprobs: Tensor) -> list[Step]:
         """Choose the next token of a stream; the stream goes on with it, or ends."""

@@ -55,6 +55,7 @@ class LocalEngine:
         self._is_closed = False
         self._worker, self._is_alone = worker or Worker("tokens"), worker is None
         self._duty = self._worker.join(self._work, self._broke)
+        self._duty.post(self.batch.warm)
 
     # --- on the event loop --------------------------------------------------------------------------------------------
 
