@@ -97,8 +97,9 @@ def test_verify_says_what_passed_and_what_did_not(antiphon: Run, tmp_path: Path)
 
 
 def test_convert_writes_the_released_layout_or_nothing(antiphon: Run, random_model: Path, tmp_path: Path) -> None:
-    ran = antiphon("convert", random_model, tmp_path / "new", "--layout", "own")
-    assert ran.status == 0 and (tmp_path / "new" / "lm.safetensors").exists()
+    ran = antiphon("convert", random_model, tmp_path / "new", "--layout", "own", "--shard", "1")
+    shards = sorted((tmp_path / "new").glob("lm-*.safetensors"))
+    assert ran.status == 0 and len(shards) > 1 and (tmp_path / "new" / "lm.safetensors.index.json").exists()
     assert antiphon("convert", random_model, tmp_path / "new").status == 2  # it is there already
     assert antiphon("convert", tmp_path / "no", tmp_path / "other").status == 2
     assert antiphon("convert", random_model, tmp_path / "third", "--dtype", "int4").status == 2

@@ -13,6 +13,9 @@ def convert(
     target: Annotated[Path, typer.Argument(help="A new folder.")],
     layout: Annotated[str, typer.Option(help="released or own.")] = "released",
     dtype: Dtype = None,
+    shard: Annotated[
+        int, typer.Option(help="Files of weights hold at most so many MiB; one tensor is never split.", min=1)
+    ] = 4768,
 ) -> None:
     """Write a model to a new folder, in the released layout or in ours; all of it or nothing."""
     import torch
@@ -23,5 +26,6 @@ def convert(
 
     if dtype is not None and dtype not in DTYPES:
         raise InputError(f"the dtype {dtype!r} was asked for; use one of {', '.join(DTYPES)}.")
-    write(source, target, layout=layout, dtype=None if dtype is None else getattr(torch, dtype))
+    cast = None if dtype is None else getattr(torch, dtype)
+    write(source, target, layout=layout, dtype=cast, shard=shard << 20)
     print(f"{source} was written to {target} in the {layout} layout.")
