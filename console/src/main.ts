@@ -6,10 +6,12 @@ import { NeedsKey, Server } from "./server";
 import { load, type Settings } from "./settings";
 import { Talk } from "./talk";
 import { Choices } from "./view/choices";
+import { Compare } from "./view/compare";
 import { Conversation } from "./view/conversation";
 import { find } from "./view/element";
 import { Latency } from "./view/latency";
 import { Log } from "./view/log";
+import { drops, pages } from "./view/pages";
 import { Waves } from "./view/waves";
 import { tabs } from "./view/tabs";
 import { colours } from "./view/colours";
@@ -32,6 +34,7 @@ const choices = new Choices(settings, (chosen: Settings) => {
   isStale = true;
   void talk.apply(chosen);
 });
+const compare = new Compare(server, () => settings);
 
 // --- shown ----------------------------------------------------------------------------------------------------------
 
@@ -102,7 +105,7 @@ async function begin(): Promise<void> {
 
 function isForKeys(event: KeyboardEvent): boolean {
   const at = event.target as HTMLElement;
-  return !event.repeat && !at.closest("input, textarea, select, summary, button:not(#talk), pre, [role=tab]");
+  return !find("talking").hidden && !event.repeat && !at.closest("input, textarea, select, summary, button:not(#talk), pre, [role=tab]");
 }
 
 document.addEventListener("keydown", (event) => {
@@ -134,6 +137,24 @@ find("file").addEventListener("change", (event) => {
   if (file) void talk.sendFile(file);
   field.value = "";
 });
+
+drops((files) => {
+  if (find("talking").hidden) compare.add(files);
+  else if (files[0]) void talk.sendFile(files[0]);
+});
+find("preview").addEventListener("click", async () => {
+  const heard = await server.speech(say("preview_words"), settings.model, settings.voice).catch((error: unknown) => {
+    warn("preview_fails", error instanceof Error ? error.message : "");
+    return null;
+  });
+  if (heard) await listen(heard);
+});
+
+async function listen(heard: Blob): Promise<void> {
+  const player = new Audio(URL.createObjectURL(heard));
+  player.addEventListener("ended", () => URL.revokeObjectURL(player.src));
+  await player.play();
+}
 
 // --- saved and shown again --------------------------------------------------------------------------------------------
 
@@ -174,8 +195,10 @@ find("replay-close").addEventListener("click", closeReplay);
 
 async function meet(): Promise<void> {
   try {
-    const [models, voices] = await Promise.all([server.models(), server.voices()]);
+    const [models, voices, offer] = await Promise.all([server.models(), server.voices(), server.tasks()]);
     choices.offer(models, voices);
+    choices.offerTasks(offer.tasks);
+    compare.offered(offer);
     find("key-form").hidden = true;
   } catch (error) {
     find("key-form").hidden = !(error instanceof NeedsKey);
@@ -192,12 +215,15 @@ tongue.value = language();
 tongue.addEventListener("change", () => {
   speak(tongue.value as Tongue);
   find("state").textContent = say(talk.session.state(performance.now()));
+  choices.rename();
+  compare.rename();
   isStale = true;
 });
 for (const id of ["filter", "show-played"]) find(id).addEventListener("input", () => (isStale = true));
 
 translate(document);
 colours();
+pages();
 tabs(find("panel"));
 if (!window.isSecureContext) warn("insecure");
 void meet();

@@ -1,6 +1,7 @@
 // What the page asks the server beside the line: models, voices, figures, a short-lived key.
 
 import { list, object, text } from "./happening";
+import { offered, type Offer } from "./tasks";
 import type { ServerFigures } from "./turn";
 
 export class NeedsKey extends Error {}
@@ -21,13 +22,28 @@ export class Server {
     return names(await this.json("/v1/audio/voices"));
   }
 
+  async tasks(): Promise<Offer> {
+    return offered(await this.json("/v1/tasks"));
+  }
+
+  /** A text read aloud, as a WAV file. */
+  async speech(input: string, model: string, voice: string): Promise<Blob> {
+    const asked = { model: model || "default", input, voice: voice || "default", response_format: "wav" };
+    return (await this.post("/v1/audio/speech", asked)).blob();
+  }
+
+  /** A request with a body; rejects with the server's sentence where it refuses. */
+  post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+    return this.ask(path, { method: "POST", body: JSON.stringify(body), ...(signal ? { signal } : {}) });
+  }
+
   /** A key that a socket may carry, which ends soon; null where the server asks for none. */
   async secret(): Promise<string | null> {
     if (!this.key) {
       await this.ask("/v1/models");
       return null;
     }
-    const made = await this.ask("/v1/realtime/client_secrets", { method: "POST", body: "{}" });
+    const made = await this.post("/v1/realtime/client_secrets", {});
     return text(object(await made.json()).value);
   }
 

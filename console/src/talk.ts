@@ -9,7 +9,7 @@ import { between, NeedsKey, type Server } from "./server";
 import { Session } from "./session";
 import { update, type Settings } from "./settings";
 import { NoMicrophone, Stage, type Flushed } from "./sound/stage";
-import { fromBase64, loudness, RATE, toBase64 } from "./sound/pcm";
+import { decoded, fromBase64, loudness, RATE, toBase64 } from "./sound/pcm";
 import type { Frame } from "./sound/messages";
 import { Recording } from "./sound/recording";
 import { TOOLS } from "./tools";
@@ -22,7 +22,8 @@ const SHORTEST_HOLD_MS = 200;
 const WATCH_MS = 400; // between two looks at whether the server speculates
 const REMEMBERED = 20; // messages that are told again to a session that begins anew
 const MOST_CALLS = 16; // in one turn: a model that calls for ever is stopped
-const LARGEST_FILE = 10 << 20; // bytes of sound as PCM16
+const LARGEST_SOUND = 10 << 20; // bytes of sound as PCM16
+const LARGEST_FILE = 80 << 20; // bytes that are read at all: so much sound in the widest form
 
 export interface Onlooker {
   /** Something changed. */
@@ -143,10 +144,11 @@ export class Talk {
 
   /** A recording instead of the voice. */
   async sendFile(file: File): Promise<void> {
+    if (file.size > LARGEST_FILE) return this.warn("too_long", file.name);
     await this.stage.open();
     const samples = await decoded(file).catch(() => null);
     if (!samples) return this.warn("unreadable", file.name);
-    if (samples.byteLength > LARGEST_FILE) return this.warn("too_long", file.name);
+    if (samples.byteLength > LARGEST_SOUND) return this.warn("too_long", file.name);
     await this.turn([{ type: "input_audio", audio: toBase64(samples) }], file.name);
   }
 
@@ -393,10 +395,3 @@ const RECEIVES = new Map<string, Receiver>(Object.entries<Receiver>({
   "response.function_call_arguments.done": (talk, event) => talk.called(event),
   "response.done": (talk) => void talk.replyDone(),
 }));
-
-async function decoded(file: File): Promise<Int16Array> {
-  const context = new OfflineAudioContext(1, 1, RATE);
-  const sound = await context.decodeAudioData(await file.arrayBuffer());
-  return Int16Array.from(sound.getChannelData(0), (value) => Math.max(-32768, Math.min(32767, value * 32768)));
-}
-

@@ -12,6 +12,7 @@ import antiphon
 from antiphon.audio.wave import Audio
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime.events import AudioOut
+from antiphon.text.prompts import PROMPTS
 from antiphon.tools.clock import FUNCTION
 
 from .running import Running
@@ -159,3 +160,17 @@ def test_requests_take_turns_and_do_not_hear_each_other(server: Running) -> None
     with ThreadPoolExecutor(2) as pool:
         together = [answer["choices"][0]["message"]["audio"] for answer in pool.map(ask, questions)]
     assert [(a["data"], a["transcript"]) for a in alone] == [(a["data"], a["transcript"]) for a in together]
+
+
+def test_the_released_tasks_are_told_and_asked_for_in_their_words(server: Running, question: bytes) -> None:
+    told = server.ask("GET", "/v1/tasks").json
+    cards = {card["id"]: card for card in told["data"]}
+    assert list(cards) == list(PROMPTS) and told["bounds"]["body_bytes"] == 26 << 20
+    assert {name for name, card in cards.items() if card["is_learnt"]} == {"transcribe", "speak", "talk_feelingly"}
+    assert {name for name, card in cards.items() if card["takes"] == "text"} == {"speak", "speak_translated"}
+    card = cards["transcribe"]
+    assert card["instructions"] == PROMPTS["transcribe"].system and card["gives"] == "text"
+    messages = [{"role": "system", "content": card["instructions"]}, asked(question)]
+    answer = server.post(CHAT, model="m", messages=messages, temperature=card["temperature"]).json
+    written = server.upload(TRANSCRIBE, question, model="whisper-1").json["text"]
+    assert answer["choices"][0]["message"]["content"] == written

@@ -34,23 +34,32 @@ export function peak(samples: Int16Array): number {
   return most / 32768;
 }
 
-/** A WAV file of two channels, left and right. */
-export function wavOf(pairs: [Int16Array, Int16Array][]): Blob {
-  const count = pairs.reduce((sum, [left]) => sum + left.length, 0);
+/** A WAV file of pieces, each with all the channels (one for all pieces: mono). */
+export function wavOf(pieces: Int16Array[][]): Blob {
+  const channels = pieces[0]?.length ?? 1;
+  const bytes = pieces.reduce((sum, [first]) => sum + (first?.length ?? 0), 0) * channels * 2;
   const header = new DataView(new ArrayBuffer(44));
   const words: [number, string][] = [[0, "RIFF"], [8, "WAVE"], [12, "fmt "], [36, "data"]];
   for (const [at, word] of words) [...word].forEach((letter, i) => header.setUint8(at + i, letter.charCodeAt(0)));
-  const numbers: [number, number][] = [[4, 36 + count * 4], [16, 16], [24, RATE], [28, RATE * 4], [40, count * 4]];
+  const rate = RATE * channels * 2;
+  const numbers: [number, number][] = [[4, 36 + bytes], [16, 16], [24, RATE], [28, rate], [40, bytes]];
   for (const [at, number] of numbers) header.setUint32(at, number, true);
-  const shorts: [number, number][] = [[20, 1], [22, 2], [32, 4], [34, 16]];
+  const shorts: [number, number][] = [[20, 1], [22, channels], [32, channels * 2], [34, 16]];
   for (const [at, number] of shorts) header.setUint16(at, number, true);
-  const body = pairs.map(([left, right]) => {
-    const both = new Int16Array(left.length * 2);
-    for (let i = 0; i < left.length; i++) {
-      both[2 * i] = left[i] ?? 0;
-      both[2 * i + 1] = right[i] ?? 0;
-    }
-    return both;
-  });
-  return new Blob([header, ...body], { type: "audio/wav" });
+  return new Blob([header, ...pieces.map(woven)], { type: "audio/wav" });
+}
+
+function woven(piece: Int16Array[]): Int16Array<ArrayBuffer> {
+  const all = new Int16Array(piece.length * (piece[0]?.length ?? 0));
+  for (const [side, samples] of piece.entries()) {
+    for (let i = 0; i < samples.length; i++) all[piece.length * i + side] = samples[i] ?? 0;
+  }
+  return all;
+}
+
+/** A recording in any form that the browser reads, its first channel at 24 kHz. Rejects where it cannot. */
+export async function decoded(file: File): Promise<Int16Array> {
+  const context = new OfflineAudioContext(1, 1, RATE);
+  const sound = await context.decodeAudioData(await file.arrayBuffer());
+  return Int16Array.from(sound.getChannelData(0), (value) => Math.max(-32768, Math.min(32767, value * 32768)));
 }

@@ -2,12 +2,16 @@
 
 import { keep, type Settings } from "../settings";
 import { TOOLS } from "../tools";
-import { say } from "../words";
+import type { Task } from "../tasks";
+import { say, taskName } from "../words";
 import { find, make } from "./element";
+
+const OTHER = "other"; // instructions that are no task's
 
 export class Choices {
   private readonly form = find<HTMLFormElement>("choices");
   private timer = 0;
+  private tasks: Task[] = [];
 
   constructor(
     private settings: Settings,
@@ -20,12 +24,47 @@ export class Choices {
       this.timer = window.setTimeout(() => this.read(), 300);
     });
     this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.field("preset").addEventListener("change", () => this.choose());
   }
 
   /** What the server has to offer. */
   offer(models: string[], voices: string[]): void {
     options(this.field("model"), models, this.settings.model);
     options(this.field("voice"), voices, this.settings.voice);
+  }
+
+  /** The released tasks, each of which brings its instruction, and whether it is answered aloud. */
+  offerTasks(tasks: Task[]): void {
+    this.tasks = tasks;
+    this.rename();
+  }
+
+  /** The names of the tasks in the language that is chosen now. */
+  rename(): void {
+    const named = this.tasks.map((task) =>
+      make("option", { value: task.id, disabled: !task.isLearnt }, taskName(task.id)),
+    );
+    const usual = make("option", { value: "", "data-say": "preset_own" }, say("preset_own"));
+    const other = make("option", { value: OTHER, "data-say": "preset_other" }, say("preset_other"));
+    this.field("preset").replaceChildren(usual, ...named, other);
+    this.name();
+  }
+
+  /** What a task says, into the form. */
+  private choose(): void {
+    const chosen = this.field("preset").value;
+    const task = this.tasks.find((one) => one.id === chosen);
+    if (chosen === OTHER) return;
+    this.field<HTMLTextAreaElement>("instructions").value = task?.instructions ?? "";
+    this.field<HTMLInputElement>("aloud").checked = task?.gives !== "text";
+  }
+
+  /** The task whose instruction stands there. */
+  private name(): void {
+    const { instructions, aloud } = this.settings;
+    const same = this.tasks.filter((task) => task.isLearnt && task.instructions === instructions);
+    const task = same.find((one) => (one.gives === "audio") === aloud) ?? same[0];
+    this.field("preset").value = instructions ? (task?.id ?? OTHER) : "";
   }
 
   offerMicrophones(devices: MediaDeviceInfo[]): void {
@@ -74,6 +113,7 @@ export class Choices {
       tools: this.boxes().filter((box) => box.checked).map((box) => box.value),
     };
     this.shape();
+    this.name();
     keep(this.settings);
     this.changed(this.settings);
   }

@@ -20,6 +20,7 @@ from antiphon.server.realtime import Realtime
 from antiphon.server.replies import as_json
 from antiphon.server.service import Service
 from antiphon.server.speech import Speech
+from antiphon.server.tasks import Tasks
 from antiphon.server.transcripts import Transcripts
 
 
@@ -41,6 +42,7 @@ def make_app(service: Service) -> Guard:
         Route("/v1/realtime/client_secrets", ClientSecrets(service).answer, methods=["POST"]),
         Route("/v1/models", about.models),
         Route("/v1/models/{name:path}", about.model),
+        Route("/v1/tasks", Tasks(service).answer),
         Route("/v1/chat/completions", Completions(service).answer, methods=["POST"]),
         Route("/v1/audio/speech", speech.answer, methods=["POST"]),
         Route("/v1/audio/voices", speech.voices),

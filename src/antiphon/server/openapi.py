@@ -114,6 +114,7 @@ def document() -> Schema:
         "/v1/audio/translations": _post("Write it down in English", form_of(audio_http.TranslationRequest), words),
         "/v1/realtime/client_secrets": _post("A short-lived key", json_of(SecretRequest), json_of(object)),
         "/v1/models": _get("The models", json_of(audio_http.ModelList)),
+        "/v1/tasks": _get("The released tasks", json_of(audio_http.TaskList)),
         "/v1/audio/voices": _get("The voices", json_of(object)),
         "/health/live": _get("Whether the process answers", json_of(object)),
         "/health/ready": _get("Whether it takes work", json_of(object)),

@@ -1,4 +1,4 @@
-"""`/v1/audio/...` and the lists: speech, transcriptions, translations, voices, models."""
+"""`/v1/audio/...` and the lists: speech, transcriptions, translations, voices, models, tasks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +142,38 @@ class VoiceList:
     object: Literal["list"] = "list"
     data: tuple[VoiceCard, ...]
     voices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCard:
+    """A task: its instruction, on what it is done, what comes of it, and how it is sampled."""
+
+    id: str
+    object: Literal["task"] = "task"
+    instructions: str
+    takes: Literal["audio", "text"]
+    gives: Literal["audio", "text"]
+    is_learnt: bool  # by the model of this server
+    is_released: bool  # the instruction is that of a published example
+    temperature: float
+    top_p: float
+    repetition_penalty: float
+    max_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Of one request: its body, and the recording in it."""
+
+    body_bytes: int
+    heard_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskList:
+    object: Literal["list"] = "list"
+    data: tuple[TaskCard, ...]
+    bounds: Bounds
 
 
 def read_speech(body: str | bytes, most: int = MAX_FRAME) -> SpeechRequest:
