@@ -99,7 +99,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval,parquet]"
 	touch $(VENV)/.installed $@
 
 clean:

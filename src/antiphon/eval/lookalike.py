@@ -90,7 +90,7 @@ def build(root: Path) -> Path:
     """Every data set below a folder; the oracle's file."""
     make = _Maker(root)
     for family in (_librispeech, _common_voice, _fleurs, _aishell, _kespeech, _wenetspeech, _manifest, _paralinguistic,
-                   _mmau, _covost, _cvss, _toolcall, _uro, _seed_tts, _big_bench):  # fmt: skip
+                   _mmau, _covost, _cvss, _toolcall, _uro, _seed_tts, _big_bench, _stepeval_360):  # fmt: skip
         family(make)
     oracle = root / "oracle.jsonl"
     oracle.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in make.known), encoding="utf-8")
@@ -300,3 +300,21 @@ def _big_bench(make: _Maker) -> None:
         make.sound(f"big_bench_audio/data/question_{n}.mp3", answer)
         rows.append({"category": category, "official_answer": answer, "file_name": f"data/question_{n}.mp3", "id": n})
     make.lines("big_bench_audio/metadata.jsonl", rows)
+
+
+def _stepeval_360(make: _Maker) -> None:
+    packed = make.root / "stepeval_360" / "audios.tar.gz"
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    rows, (first, second) = [], PAIRS
+    with tarfile.open(packed, "w:gz") as tar:
+        for n, ability in enumerate(("language", "singing")):
+            turns = [{"role": "user", "audio": f"audios/{n}/0.wav", "text": first[1]},
+                     {"role": "assistant", "text": first[0]},
+                     {"role": "user", "audio": f"audios/{n}/1.wav", "text": second[1]}]  # fmt: skip
+            rows.append({"id": f"q{n}", "ability": ability, "conversation": json.dumps(turns, ensure_ascii=False)})
+            for name in (f"audios/{n}/0.wav", f"audios/{n}/1.wav"):
+                data = make.recorded(f"stepeval_360/{name}", second[0], "wav")
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    make.lines("stepeval_360/data/test.jsonl", rows)

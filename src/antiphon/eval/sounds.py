@@ -3,6 +3,7 @@
 import io
 import tarfile
 import wave
+from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
+from antiphon.eval import parquet
 from antiphon.eval.items import Sound
 
 __all__ = ["audio_of", "bytes_of", "looked_at", "member_of", "stretch_of", "wav_of"]
@@ -61,7 +63,9 @@ def _whole(sound: Sound) -> Audio:
 
 
 def member_of(path: str, name: str) -> bytes:
-    """A file of a tar file; or of a shard of samples, `offset:length:rate`, as the bytes of a WAV file."""
+    """A file of a tar file; of Parquet, `row:column`; of a shard of samples, `offset:length:rate`, as a WAV file."""
+    if path.endswith(".parquet"):
+        return parquet.recording(path, name)
     if not path.endswith(".npy"):
         return members(path)[name]
     offset, length, rate = map(int, name.split(":"))
@@ -71,10 +75,12 @@ def member_of(path: str, name: str) -> bytes:
 
 @lru_cache(maxsize=2)
 def members(path: str) -> dict[str, bytes]:
-    """Every file of a tar file, by its name without folders."""
+    """Every file of a tar file, by its whole name; and by its name without folders, where no other has the same."""
     with tarfile.open(path) as tar:
-        opened = ((Path(one.name).name, tar.extractfile(one)) for one in tar if one.isfile())
-        return {name: file.read() for name, file in opened if file is not None}
+        opened = ((one.name.removeprefix("./"), tar.extractfile(one)) for one in tar if one.isfile())
+        whole = {name: file.read() for name, file in opened if file is not None}
+    bare = Counter(Path(name).name for name in whole)
+    return {**{Path(name).name: data for name, data in whole.items() if bare[Path(name).name] == 1}, **whole}
 
 
 def looked_at(data: bytes) -> tuple[float, str]:

@@ -8,7 +8,7 @@ errors of the result; nothing is left out in silence.
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from antiphon.errors import InputError
 from antiphon.eval.items import Sound
 from antiphon.eval.sounds import looked_at, member_of
 
-__all__ = ["Problem", "Source"]
+__all__ = ["Fields", "Problem", "Source"]
+
+Fields = Mapping[str, type | tuple[type, ...]]  # names that a row must have, and of what kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,10 @@ class Source:
                 return found[0]
         raise InputError(f"{self.root} holds no {' or '.join(names)}; give the folder that holds the data set.")
 
+    def tables(self, *patterns: str) -> list[Path]:
+        """The files of the first of some patterns that fits any; none where no pattern does."""
+        return next((found for pattern in patterns if (found := sorted(self.root.glob(pattern)))), [])
+
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
         """Lines that are not empty, with their numbers."""
         text = self._text(path)
@@ -103,6 +109,38 @@ class Source:
                 yield number, json.loads(line)
             except ValueError:
                 self.fault(path, number, f"{line[:40]!r}", "a value of JSON")
+
+    def objects(self, path: Path, needed: Fields) -> Iterator[tuple[int, dict[str, Any]]]:
+        """An object of JSON from every line, with the fields that are needed."""
+        for number, row in self.json_lines(path):
+            if self.fits(row, needed, path, number):
+                yield number, row
+
+    def entries(self, path: Path, needed: Fields, under: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
+        """The objects of a list that is a whole file of JSON, or that lies under a name in it; numbered from 1.
+
+        Raises:
+            InputError: there is no such list.
+        """
+        told = self.json(path)
+        told = told.get(under) if under and isinstance(told, dict) else told
+        if not isinstance(told, list):
+            raise InputError(f"{path}: found no list{f' under {under!r}' if under else ''}, expected one of items.")
+        for number, row in enumerate(told, 1):
+            if self.fits(row, needed, path, 0, f"entry {number}"):
+                yield number, row
+
+    def fits(self, row: Any, needed: Fields, file: Path, line: int, what: str = "") -> bool:
+        """Whether a value is an object with the fields that are needed; else a fault of that line."""
+        found, at = "", f" in {what}" if what else ""
+        if not isinstance(row, dict):
+            found = f"{str(row)[:40]!r}{at}"
+        else:
+            wrong = [name for name, kind in needed.items() if not isinstance(row.get(name), kind)]
+            found = f"{wrong[0]} {str(row.get(wrong[0]))[:40]!r}{at}" if wrong else ""
+        if found:
+            self.fault(file, line, found, f"an object with {', '.join(needed)}")
+        return not found
 
     def json(self, path: Path) -> Any:
         """A whole file of JSON.

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Result, result
 from antiphon.eval.benchmarks.asking import TALK, heard_item
 from antiphon.eval.items import Item
-from antiphon.eval.source import Source
+from antiphon.eval.source import Fields, Source
 from antiphon.metrics.interval import wilson
 
+NEEDED: Fields = {"category": str, "official_answer": object, "file_name": str, "id": (int, str)}
 CLOSED = {"formal_fallacies": ("valid", "invalid"), "navigate": ("yes", "no"), "web_of_lies": ("yes", "no")}
 NUMBERS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
            "seventeen eighteen nineteen twenty").split()  # fmt: skip
@@ -23,7 +24,7 @@ _FINAL = re.compile(r"\banswer\b(?:\s+(?:is|would be))?[\s:]*")
 def read(source: Source) -> Iterator[Item]:
     """`metadata.jsonl`: category, official_answer, file_name, id."""
     path = source.find("metadata.jsonl")
-    for line, row in source.json_lines(path):
+    for line, row in source.objects(path, NEEDED):
         sound = source.sound(path.parent / row["file_name"], path, line)
         if sound and source.is_new(str(row["id"]), path, line):
             yield heard_item(str(row["id"]), sound, TALK, str(row["official_answer"]), "en", group=row["category"])

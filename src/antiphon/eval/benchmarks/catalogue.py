@@ -19,6 +19,7 @@ from antiphon.eval.benchmarks import (
     nano,
     paralinguistic,
     seed_tts,
+    stepeval_360,
     toolcall,
     uro_bench,
     wenetspeech,
@@ -30,7 +31,7 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
         benchmark.name: benchmark
         for module in (librispeech, common_voice, fleurs, aishell, kespeech, wenetspeech, manifest, paralinguistic,
-                       mmau, covost2, cvss, toolcall, uro_bench, seed_tts, big_bench_audio, nano)
+                       mmau, covost2, cvss, toolcall, uro_bench, seed_tts, big_bench_audio, stepeval_360, nano)
         for benchmark in module.BENCHMARKS
     }
 )  # fmt: skip

@@ -5,34 +5,57 @@ stands how many answers are in the source's writing: a model that transcribes in
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from antiphon.eval import parquet
 from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Result, result
 from antiphon.eval.benchmarks.asking import ask_of, heard_item
-from antiphon.eval.items import Item
-from antiphon.eval.source import Source
+from antiphon.eval.items import Item, Sound
+from antiphon.eval.source import Fields, Source
 from antiphon.metrics.interval import Interval
 from antiphon.metrics.translation import TranslationScore, bleu, chrf, sentence_chrf
 
 PAIRS = {"en_zh": ("en", "zh-CN"), "zh_en": ("zh-CN", "en")}
 COLUMNS = ("path", "sentence", "translation", "client_id")
+MIRRORED: Fields = {"sentence": str, "translation": str, "client_id": str}
 _TAG = re.compile(r"<[^<>\s]{1,24}>")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 def read(source: Source) -> Iterator[Item]:
-    """`covost_v2.SOURCE_TARGET.test.tsv` beside the clips of Common Voice, release 4."""
+    """`covost_v2.SOURCE_TARGET.test.tsv` beside the clips of Common Voice, release 4; or a mirror in Parquet."""
     for pair, (first, second) in PAIRS.items():
+        target = "zh" if pair == "en_zh" else "en"
+        if files := source.tables(f"**/{first}_{second}/test*.parquet", f"**/{first}_{second}/test/*.parquet"):
+            for path in files:
+                yield from _mirrored(source, path, pair, target)
+            continue
         path = source.find(f"covost_v2.{first}_{second}.test.tsv", f"*/covost_v2.{first}_{second}.test.tsv")
         clips = source.find(f"cv-corpus-4*/{first}/clips", f"{first}/clips")
-        target = "zh" if pair == "en_zh" else "en"
         for line, row in source.table(path, COLUMNS, escape="\\"):
             sound = source.sound(clips / row["path"], path, line)
             if sound and source.is_new(f"{pair}/{row['path']}", path, line):
-                yield heard_item(f"{pair}/{row['path']}", sound, ask_of(f"translate_{target}", temperature=0.0),
-                                 row["translation"], target, group=pair, cluster=row["client_id"],
-                                 fields={"source": row["sentence"]})  # fmt: skip
+                yield _item(row, row["path"], sound, pair, target)
+
+
+def _mirrored(source: Source, path: Path, pair: str, target: str) -> Iterator[Item]:
+    """Rows with the columns of the tables, `path` in the recording or beside it."""
+    column = parquet.recording_in(path)
+    for line, row in parquet.rows(path):
+        if not source.fits(row, MIRRORED, path, line):
+            continue
+        name = Path(str(row.get(column) or row.get("file") or row.get("id") or line)).name
+        sound = source.sound(path, path, line, member=f"{line}:{column}")
+        if sound and source.is_new(f"{pair}/{name}", path, line):
+            yield _item(row, name, sound, pair, target)
+
+
+def _item(row: Mapping[str, Any], name: str, sound: Sound, pair: str, target: str) -> Item:
+    return heard_item(f"{pair}/{name}", sound, ask_of(f"translate_{target}", temperature=0.0), row["translation"],
+                      target, group=pair, cluster=row["client_id"], fields={"source": row["sentence"]})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,7 +124,7 @@ BENCHMARKS = (
         family="covost2",
         read=read,
         scorer=Translations(),
-        layout="covost_v2.{en_zh-CN,zh-CN_en}.test.tsv and cv-corpus-4/{en,zh-CN}/clips/",
+        layout="covost_v2.{en_zh-CN,zh-CN_en}.test.tsv and cv-corpus-4/{en,zh-CN}/clips/; or a mirror in Parquet",
         licence="CC0 for the data, CC BY-NC 4.0 for the rest",
         assumption="the published figures say BLEU and no more: tok:zh and tok:13a, mixed case, are taken",
     ),

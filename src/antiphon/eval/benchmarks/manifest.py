@@ -7,30 +7,27 @@ published tables were never released, and nothing measured here goes by their na
 
 from collections.abc import Iterator
 
-from antiphon.eval.benchmark import Benchmark
-from antiphon.eval.benchmarks.asking import LISTEN, heard_item
-from antiphon.eval.items import Item
-from antiphon.eval.source import Source
-from antiphon.eval.transcripts import Transcripts
+from antiphon.eval.benchmarks.listening import Line, listening
+from antiphon.eval.source import Fields, Source
 
-NEEDED = ("id", "audio", "text", "lang")
+NEEDED: Fields = {"id": str, "audio": str, "text": str, "lang": str}
 
 
-def read(source: Source) -> Iterator[Item]:
+def lines(source: Source) -> Iterator[Line]:
     """`manifest.jsonl`, and the recordings relative to it."""
-    path = source.find("manifest.jsonl")
-    for line, row in source.json_lines(path):
-        if not isinstance(row, dict) or any(not isinstance(row.get(name), str) for name in NEEDED):
-            source.fault(path, line, f"{str(row)[:60]}", f"an object with {', '.join(NEEDED)}")
+    file = source.find("manifest.jsonl")
+    for line, row in source.objects(file, NEEDED):
+        try:
+            begin, end = float(row.get("start") or 0), None if row.get("end") is None else float(row["end"])
+        except (TypeError, ValueError):
+            source.fault(file, line, f"start {row.get('start')!r}, end {row.get('end')!r}", "seconds")
             continue
-        sound = source.sound(path.parent / row["audio"], path, line, begin_s=float(row.get("start") or 0),
-                             end_s=None if row.get("end") is None else float(row["end"]))  # fmt: skip
-        if sound and source.is_new(row["id"], path, line):
-            yield heard_item(row["id"], sound, LISTEN, row["text"], row["lang"], group=str(row.get("group", "")),
-                             cluster=str(row.get("speaker", row["id"])))  # fmt: skip
+        yield Line(file=file, line=line, key=row["id"], path=file.parent / row["audio"], begin_s=begin, end_s=end,
+                   text=row["text"], language=row["lang"], group=str(row.get("group", "")),
+                   cluster=str(row.get("speaker", row["id"])))  # fmt: skip
 
 
 BENCHMARKS = (
-    Benchmark(name="asr.manifest", family="manifest", read=read, scorer=Transcripts(),
-              layout="manifest.jsonl and the recordings that it names", licence="your own"),
+    listening("asr.manifest", "manifest", lines, "", licence="your own",
+              layout="manifest.jsonl and the recordings that it names"),
 )  # fmt: skip

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Result, result
 from antiphon.eval.benchmarks.asking import QUESTION, heard_item
 from antiphon.eval.items import Item
-from antiphon.eval.source import Source
+from antiphon.eval.source import Fields, Source
 from antiphon.metrics.choice import chosen, official, tagged_answer
 from antiphon.metrics.interval import Interval, wilson
 
 TASKS = ("sound", "speech", "music")
 SPLIT = "test-mini"
+NEEDED: Fields = {"choices": list, **dict.fromkeys(("id", "audio_id", "question", "answer", "task", "split"), str)}
 CHOOSE = (
     "Please choose the answer from the following options: [{}]"
     " Output the final answer in <RESPONSE> </RESPONSE>."
@@ -25,7 +26,7 @@ CHOOSE = (
 def read(source: Source) -> Iterator[Item]:
     """`mmau-test-mini.json`; the order of the choices is kept."""
     path = source.find("mmau-test-mini.json")
-    for number, row in enumerate(source.json(path), 1):
+    for number, row in source.entries(path, NEEDED):
         if row["split"] != SPLIT or row["task"] not in TASKS:
             source.fault(path, 0, f"split {row['split']!r}, task {row['task']!r} in entry {number}",
                          f"split {SPLIT!r} of version v05.15.25 and a task of {', '.join(TASKS)}")  # fmt: skip

@@ -7,16 +7,19 @@ average is the mean of the eleven; it is withheld while more than 1 % of the ans
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from antiphon.eval import parquet
 from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Question, Result, Verdict, fenced, result
 from antiphon.eval.benchmarks.asking import TALK_FEELINGLY, heard_item
-from antiphon.eval.items import Item
+from antiphon.eval.items import Item, Sound
 from antiphon.eval.paralinguistic import DIMENSIONS, judge, rule_text
 from antiphon.eval.source import Source
 from antiphon.metrics.interval import Interval, wilson
 from antiphon.metrics.resample import ratio
 
 VARIANTS = ("lenient", "strict")
+_PUBLISHED = {published: dimension for dimension, published in DIMENSIONS.items()}  # as tables name them
 ENOUGH = 0.99  # of the answers must be judged before there is an average
 SYSTEM = (
     "You compare what somebody said about a voice with the right answer. Judge by the rule and by nothing else. What"
@@ -25,19 +28,46 @@ SYSTEM = (
 
 
 def read(source: Source) -> Iterator[Item]:
-    """`DIMENSION/DIMENSION.json`: lists of `{audio, task: {name, label, answer}}`."""
+    """`DIMENSION/DIMENSION.json`: lists of `{audio, task: {name, label, answer}}`; or a mirror in Parquet."""
+    if files := source.tables("**/*test*.parquet", "**/*.parquet"):
+        for path in files:
+            yield from _mirrored(source, path)
+        return
     root = source.find("Step-Audio_Paralinguistic", "gender/..")
-    for dimension, published in DIMENSIONS.items():
+    for dimension in DIMENSIONS:
         path = root / dimension / f"{dimension}.json"
-        for number, row in enumerate(source.json(path), 1):
-            key = f"{dimension}/{row['audio'].split('/')[-1]}"
-            if not row["task"]["answer"].strip():
+        for number, row in source.entries(path, {"audio": str, "task": dict}):
+            key, task = f"{dimension}/{row['audio'].split('/')[-1]}", row["task"]
+            if not source.fits(task, {"answer": str}, path, 0, f"entry {number}"):
+                continue
+            if not task["answer"].strip():
                 source.fault(path, 0, f"no answer in entry {number}", "the right answer")
                 continue
             sound = source.sound(path.parent / row["audio"], path, 0)
             if sound and source.is_new(key, path, 0):
-                yield heard_item(key, sound, TALK_FEELINGLY, row["task"]["answer"], "zh", group=published,
-                                 fields={"dimension": dimension, "label": row["task"]["label"]})  # fmt: skip
+                yield _item(key, sound, dimension, task["answer"], str(task.get("label", "")))
+
+
+def _mirrored(source: Source, path: Path) -> Iterator[Item]:
+    """Columns audio, task_name, task_answer and subset, which names the dimension."""
+    column, known = parquet.recording_in(path), {**{one: one for one in DIMENSIONS}, **_PUBLISHED}
+    for line, row in parquet.rows(path):
+        if not source.fits(row, {"task_answer": str, "subset": str}, path, line):
+            continue
+        dimension = known.get(row["subset"].strip().lower().replace(" ", "_"))
+        if dimension is None or not row["task_answer"].strip():
+            source.fault(path, line, f"subset {row['subset']!r}, answer {row['task_answer'][:20]!r}",
+                         f"one of {', '.join(DIMENSIONS)}, and its right answer")  # fmt: skip
+            continue
+        key = f"{dimension}/{Path(str(row.get(column) or line)).name}"
+        sound = source.sound(path, path, line, member=f"{line}:{column}")
+        if sound and source.is_new(key, path, line):
+            yield _item(key, sound, dimension, row["task_answer"], "")
+
+
+def _item(key: str, sound: Sound, dimension: str, answer: str, label: str) -> Item:
+    return heard_item(key, sound, TALK_FEELINGLY, answer, "zh", group=DIMENSIONS[dimension],
+                      fields={"dimension": dimension, "label": label})  # fmt: skip
 
 
 def question(item: Item, said: str, variant: str) -> Question:
@@ -131,7 +161,7 @@ BENCHMARKS = (
         family="stepeval_paralinguistic",
         read=read,
         scorer=Paralinguistic(),
-        layout="Step-Audio_Paralinguistic/DIMENSION/{DIMENSION.json,audio/}",
+        layout="Step-Audio_Paralinguistic/DIMENSION/{DIMENSION.json,audio/}; or a mirror in Parquet",
         licence="Apache-2.0",
         size=550,
         assumption="which language model judged the published figures is not known",

@@ -13,13 +13,14 @@ from typing import Any
 
 from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Question, Result, fenced, result
 from antiphon.eval.items import Ask, Item, Turn
-from antiphon.eval.source import Source
+from antiphon.eval.source import Fields, Source
 from antiphon.metrics.toolcall import CalledTurn, ToolFigures, read_calls, same_arguments, tool_figures
 from antiphon.text.prompts import persona
 
 # the files' name, the tool, the name in the published table
 TARGETS = {"timbre": ("timbre_rag", "audio_search"), "get_date_time": ("get_date_time", "date_time"),
            "get_weather": ("get_weather", "weather"), "web_search": ("web_search", "web_search")}  # fmt: skip
+TURN: Fields = {"from": str, "text": str}
 DAY = date(2025, 8, 28)  # of the persona, fixed so that a question stays the same question
 READINGS = {"成都": "chengdu", "北京": "beijing", "上海": "shanghai", "广州": "guangzhou", "深圳": "shenzhen",
             "杭州": "hangzhou", "南京": "nanjing", "武汉": "wuhan", "西安": "xian", "重庆": "chongqing"}  # fmt: skip
@@ -56,7 +57,8 @@ def read(source: Source) -> Iterator[Item]:
             path = root / f"{stem}_{kind}.jsonl"
             for line, turns in source.json_lines(path):
                 key = f"{path.stem}-{line - 1}"
-                if not isinstance(turns, list) or len(turns) < 2 or turns[-1]["from"] != "Assistant":
+                is_dialogue = isinstance(turns, list) and all(source.fits(turn, TURN, path, line) for turn in turns)
+                if not is_dialogue or len(turns) < 2 or turns[-1]["from"] != "Assistant":
                     source.fault(path, line, "a dialogue that ends otherwise", "a last turn of the assistant")
                     continue
                 told = _turns(source, path, line, turns[:-1])
@@ -73,7 +75,9 @@ def _turns(source: Source, path: Path, line: int, rows: Sequence[dict[str, Any]]
         if row["from"] != "Human":
             found.append(Turn(who="assistant" if row["from"] == "Assistant" else "tool", text=str(row["text"])))
             continue
-        sound = source.sound(path.parent / row["value"]["value"], path, line)
+        value = row.get("value")
+        is_named = source.fits(value, {"value": str}, path, line, "the value of a turn of Human")
+        sound = source.sound(path.parent / value["value"], path, line) if is_named and value else None
         if sound is None:
             return None
         found.append(Turn(who="user", sound=sound))

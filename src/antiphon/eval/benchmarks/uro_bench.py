@@ -2,10 +2,10 @@
 
 The average of a track is the mean over its *sets*, not over its three axes (23 of 24 published averages come out so).
 A set is scored by its mode: repetition by error rate, questions by a judge's yes or no, all else by a judge's 1 to 5,
-three times each. Two modes are decided by sound, and need a judge that hears: `srt` (sing, recite, twist the tongue) by
-its 1 to 5, `ge` (a sentence in an emotion) by whether it hears the emotion, times how much of the sentence was said; the
-published kit asks an emotion classifier there. Without such a judge they are not evaluated, and a track with such a set
-has no average: a figure that nobody measured is not a zero.
+three times each. Two modes are decided by sound, and need a judge that hears: `srt` (to sing, to recite) by its 1 to 5,
+`ge` (a sentence in an emotion) by whether it hears the emotion, times how much of the sentence was said; the published
+kit asks an emotion classifier there. Without such a judge they are not evaluated, and a track with such a set has no
+average: a figure that nobody measured is not a zero.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from functools import partial
 from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Question, Result, Verdict, fenced, result
 from antiphon.eval.benchmarks.asking import TALK
 from antiphon.eval.items import Item, Turn
-from antiphon.eval.source import Source
+from antiphon.eval.source import Fields, Source
 from antiphon.eval.transcripts import errors_of
 from antiphon.metrics.interval import Interval
 from antiphon.metrics.resample import ratio
@@ -46,6 +46,7 @@ TRACKS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 SIZES = {"en.basic": 2851, "zh.basic": 1691, "en.pro": 2393, "zh.pro": 394}
 TIMES = 3
+ROUND: Fields = {"source_wav": str, "source_text": str}
 OK_RATE = 0.5  # a repetition with more errors is none
 HEARD = ("ge", "srt")  # modes that only a judge that hears can decide
 _ASPECTS = ("emotion", "style", "language")
@@ -68,8 +69,10 @@ def read(source: Source, track: str) -> Iterator[Item]:
     for axis, sets in TRACKS[track].items():
         for name, mode in sets.items():
             path = root / name / "test.jsonl"
-            for line, row in source.json_lines(path):
+            for line, row in source.objects(path, {"id": (int, str)}):
                 rounds = row.get("dialogue") or [row]
+                if not all(source.fits(one, ROUND, path, line) for one in rounds):
+                    continue
                 sounds = [source.sound(path.parent / one["source_wav"], path, line) for one in rounds]
                 key = f"{name}/{row['id']}"
                 if not all(sounds) or not source.is_new(key, path, line):

@@ -3,35 +3,37 @@
 from collections.abc import Iterator
 from functools import partial
 
-from antiphon.eval.benchmark import Benchmark
-from antiphon.eval.benchmarks.asking import LISTEN, heard_item
-from antiphon.eval.items import Item
-from antiphon.eval.source import Source
-from antiphon.eval.transcripts import Transcripts
+from antiphon.eval.benchmarks.listening import Line, listening
+from antiphon.eval.source import Fields, Source
+
+SEGMENT: Fields = {"sid": str, "begin_time": (int, float), "end_time": (int, float), "subsets": list, "text": str}
 
 
-def read(source: Source, subset: str) -> Iterator[Item]:
+def lines(source: Source, subset: str) -> Iterator[Line]:
     """`WenetSpeech.json`: recordings, each with its segments and the subsets that they belong to."""
-    path = source.find("WenetSpeech/WenetSpeech.json", "WenetSpeech.json")
-    for recording in source.json(path)["audios"]:
+    file = source.find("WenetSpeech/WenetSpeech.json", "WenetSpeech.json")
+    for _, recording in source.entries(file, {"aid": str, "path": str, "segments": list}, under="audios"):
         for segment in recording["segments"]:
+            if not source.fits(segment, SEGMENT, file, 0, f"a segment of {recording['aid']}"):
+                continue
             if subset not in segment["subsets"]:
                 continue
             begin, end = float(segment["begin_time"]), float(segment["end_time"])
             if end <= begin:
-                source.fault(path, 0, f"{segment['sid']} from {begin} to {end} s", "an end after its begin")
+                source.fault(file, 0, f"{segment['sid']} from {begin} to {end} s", "an end after its begin")
                 continue
-            sound = source.sound(path.parent / recording["path"], path, 0, begin_s=begin, end_s=end)
-            if sound and source.is_new(segment["sid"], path, 0):
-                yield heard_item(segment["sid"], sound, LISTEN, segment["text"], "zh", cluster=recording["aid"])
+            yield Line(file=file, line=0, key=segment["sid"], path=file.parent / recording["path"], begin_s=begin,
+                       end_s=end, text=segment["text"], cluster=recording["aid"])  # fmt: skip
 
 
 BENCHMARKS = tuple(
-    Benchmark(
-        name=f"asr.wenetspeech_{subset}",
-        family="wenetspeech",
-        read=partial(read, subset=f"TEST_{subset.upper()}"),
-        scorer=Transcripts(published="cer"),
+    listening(
+        f"asr.wenetspeech_{subset}",
+        "wenetspeech",
+        partial(lines, subset=f"TEST_{subset.upper()}"),
+        "zh",
+        mirror=(f"**/*test*{subset}*.parquet", f"**/*test*{subset}*/*.parquet"),
+        published="cer",
         layout="WenetSpeech/WenetSpeech.json and audio/**/*.opus",
         licence="CC BY 4.0 for what is described, the sound by its own terms",
         size=size,
