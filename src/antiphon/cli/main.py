@@ -15,6 +15,7 @@ from antiphon.cli.convert import convert
 from antiphon.cli.data import data
 from antiphon.cli.doctor import doctor
 from antiphon.cli.evaluate import evaluate
+from antiphon.cli.provenance import provenance
 from antiphon.cli.serve import serve
 from antiphon.cli.speak import speak
 from antiphon.cli.talk import talk
@@ -25,7 +26,8 @@ from antiphon.cli.verify import verify
 from antiphon.cli.voices import voices
 from antiphon.errors import AntiphonError
 
-COMMANDS = (talk, chat, transcribe, speak, translate, caption, analyse, train, verify, convert, bench, doctor, serve)
+COMMANDS = (talk, chat, transcribe, speak, translate, caption, analyse, train, verify, provenance, convert, bench,
+            doctor, serve)  # fmt: skip
 
 app = typer.Typer(
     name="antiphon",

@@ -13,6 +13,7 @@ from antiphon.errors import InputError
 
 if TYPE_CHECKING:
     from antiphon.runtime.events import End, Event
+    from antiphon.runtime.loaded import Loaded
 
 PATIENCE_S = 1.0  # a wait shorter than this gets no bar
 
@@ -41,7 +42,7 @@ def waiting(what: str, unit: str = " s") -> Iterator[Any]:
         yield bar
 
 
-def play(events: Iterable["Event"], output: Path | None, *, quiet: bool = False) -> "End":
+def play(model: "Loaded", events: Iterable["Event"], output: Path | None, *, quiet: bool = False) -> "End":
     """Write the sound of a reply to `output`, its words beside it as they come; gives back how it ended."""
     from antiphon.audio.wave import open_writer
     from antiphon.rates import SPOKEN_HZ
@@ -70,4 +71,13 @@ def play(events: Iterable["Event"], output: Path | None, *, quiet: bool = False)
     assert end is not None, "a reply ends with its end"
     if output is not None and out is None:
         raise InputError("the model answered without a sound, so nothing was written; ask for text.")
+    note(model, output)
     return end
+
+
+def note(model: "Loaded", output: Path | None) -> None:
+    """Say beside a file of sound that `model` has spoken it; pipes and devices have no beside."""
+    from antiphon.marking.note import write_note
+
+    if output is not None and output.is_file():
+        write_note(output, model.name, model.marking)

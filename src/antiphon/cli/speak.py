@@ -25,7 +25,7 @@ def speak(
     check_output(output)
     words = _from_stdin() if text == "-" else text
     loaded = load_model(model, device, dtype, threads)
-    play(loaded.speak(words, voice=voice, seed=seed, max_tokens=max_tokens), output, quiet=True)
+    play(loaded, loaded.speak(words, voice=voice, seed=seed, max_tokens=max_tokens), output, quiet=True)
 
 
 def _from_stdin() -> str:

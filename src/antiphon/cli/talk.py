@@ -45,7 +45,7 @@ def talk(
             heard = sound if isinstance(sound, str) else loaded.transcribe(sound)
             print(f"heard:    {heard}", file=words)
         print("answered: ", end="", file=words, flush=True)
-    end = play(events, None if text_only else output)
+    end = play(loaded, events, None if text_only else output)
     if timings:
         t = end.timings
         print(f"first sound {_s(t.first_audio_s)}, whole answer {_s(t.wall_s)} ({_s(t.cpu_s)} of CPU)"

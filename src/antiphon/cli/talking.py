@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from antiphon.audio.wave import Audio, WaveWriter, open_writer
-from antiphon.cli.output import check_output, words_to
+from antiphon.cli.output import check_output, note, words_to
 from antiphon.cli.sound_device import Loudspeaker, listen
 from antiphon.errors import InputError
 from antiphon.rates import HEARD_HZ, SPOKEN_HZ
@@ -61,6 +61,7 @@ def run(model: Loaded, plan: Plan, clip: Audio | None, seed: int, max_tokens: in
         system=plan.system, form=plan.form, tools=tools, sampling=sampling, max_tokens=max_tokens, voice=clip
     )
     asyncio.run(_talk(model, plan, Settings(how=how)))
+    note(model, None if plan.form == "text" else plan.output)
 
 
 async def _talk(model: Loaded, plan: Plan, settings: Settings) -> None:

@@ -30,4 +30,4 @@ def translate(
     if output is None:
         print(loaded.translate(sound, to))
     else:
-        play(loaded.interpret(sound, to, voice=voice, seed=seed), output)
+        play(loaded, loaded.interpret(sound, to, voice=voice, seed=seed), output)

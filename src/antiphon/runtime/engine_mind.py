@@ -20,6 +20,7 @@ from torch import Tensor
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import AntiphonError, InputError, ToolError
+from antiphon.marking.policy import Marker
 from antiphon.rates import HEARD_HZ, num_rows
 from antiphon.runtime.dialect import Dialect
 from antiphon.runtime.engine import Engine, Mouth, Started, Token, Voices
@@ -176,7 +177,7 @@ class EngineMind:
         if request.form == "speech" and self.voices is not None:
             mouth = self.voices.utter(request.voice, request.sampling.seed)
         held = list[Progress]()
-        sound = None if mouth is None else self._start(_play(mouth, tell))
+        sound = None if mouth is None else self._start(_play(mouth, self.model.marking.begin(), tell))
         try:
             await self._words(request, prompt, said, mouth, tell if mouth is None else _behind_the_sound(tell, held))
             if mouth is not None and sound is not None:
@@ -254,9 +255,9 @@ def _behind_the_sound(tell: Tell, held: list[Progress]) -> Tell:
     return tell_or_hold
 
 
-async def _play(mouth: Mouth, tell: Tell) -> None:
+async def _play(mouth: Mouth, mark: Marker, tell: Tell) -> None:
     async for wave in mouth:
-        tell(Progress((), AudioOut(wave)))
+        tell(Progress((), AudioOut(mark(wave))))
 
 
 def _tell(

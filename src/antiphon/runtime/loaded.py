@@ -15,6 +15,7 @@ from torch import Tensor
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import ConfigError, InputError
+from antiphon.marking.policy import Marking, marking_from
 from antiphon.model.voice import Voice, VoiceState
 from antiphon.runtime.generate import never
 from antiphon.runtime.voicing import default_clip, make_voice, open_voice
@@ -32,6 +33,7 @@ class Loaded:
 
     parts: Parts
     device: torch.device
+    marking: Marking = field(default_factory=marking_from)  # of whatever it says
     _voices: dict[tuple[str, int], VoiceState] = field(default_factory=dict, repr=False)
 
     @cached_property

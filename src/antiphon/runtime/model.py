@@ -13,6 +13,7 @@ import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
+from antiphon.marking.policy import marking_from, unmarked
 from antiphon.runtime import tasks
 from antiphon.runtime.events import Event
 from antiphon.runtime.loaded import Loaded
@@ -30,12 +31,13 @@ def load(
     device: str | torch.device = "cpu",
     dtype: str | torch.dtype | None = None,
     variant: str | None = None,
+    marked: bool = True,
 ) -> "Model":
     """Load a model: a preset ("nano", "mini", ...), a folder, or a hub id.
 
-    `dtype` is that of the language model (its own by default), `variant` replaces its prompt style. Raises WeightsError
-    for what is missing or does not fit, ConfigError for a broken configuration, InputError for a device or dtype that
-    is not there.
+    `dtype` is that of the language model (its own by default), `variant` replaces its prompt style; without `marked`
+    what it says bears no mark, and the log tells (`antiphon.marking`). Raises WeightsError for what is missing or does
+    not fit, ConfigError for a broken configuration, InputError for a device or dtype that is not there.
     """
     try:
         torch.empty(1, device=device)
@@ -43,7 +45,7 @@ def load(
         reason = str(error).splitlines()[0]
         raise InputError(f"the device {str(device)!r} cannot be used here ({reason}); use cpu.") from error
     parts = load_parts(name, device=device, dtype=_dtype(dtype), variant=variant)
-    return Model(parts, torch.device(device))
+    return Model(parts, torch.device(device), marking_from() if marked else unmarked("load was told to"))
 
 
 def _dtype(asked: str | torch.dtype | None) -> torch.dtype | None:

@@ -134,7 +134,7 @@ class Turn:
 
     def _speak(self, prompt: Prompt, max_tokens: int, thought: str) -> Generator[Event, None, Utterance]:
         parser, heard, ids = self.model.parser(self.tools), _Heard(thought=thought), list[int]()
-        state, utterer = parser.start(prompt.ids[-1:]), None
+        state, utterer, mark = parser.start(prompt.ids[-1:]), None, self.model.marking.begin()
         for token in self._ids(prompt, max_tokens):
             state, events = parser.step(state, token)
             ids += [] if state.ended else [token]
@@ -142,7 +142,7 @@ class Turn:
                 heard.add(event)
                 if isinstance(event, Codes) and self.open_utterer is not None:
                     utterer = utterer or self.open_utterer()
-                    yield from self._sound(utterer.push(event.codes))
+                    yield from self._sound(map(mark, utterer.push(event.codes)))
                 elif isinstance(event, Text | Think | ToolCall):
                     yield event
         stopped = state.ended
@@ -151,7 +151,7 @@ class Turn:
             if isinstance(event, Text | Think):
                 yield event
         if utterer is not None:
-            yield from self._sound(utterer.finish())
+            yield from self._sound(map(mark, utterer.finish()))
         return Utterance(
             tuple(ids), heard.text, tuple(heard.codes), heard.thought, tuple(heard.calls), stopped=stopped
         )
