@@ -1,7 +1,10 @@
 """Many utterances at once: each sounds as it does alone, nobody waits for long, and silence is silence."""
 
 import asyncio
+import math
 import random
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -14,7 +17,8 @@ from torch import Tensor
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
-from antiphon.rates import SAMPLES_PER_CODE
+from antiphon.rates import SAMPLES_PER_CODE, SPOKEN_HZ
+from antiphon.runtime import mouths
 from antiphon.runtime.batch import Bucket
 from antiphon.runtime.engine import Mouth, Request, Token, Voices
 from antiphon.runtime.local import LocalEngine
@@ -22,6 +26,7 @@ from antiphon.runtime.model import Model, load
 from antiphon.runtime.mouths import LocalVoices, _Speaking, next_up
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import render
+from antiphon.runtime.worker import Worker
 from antiphon.text.chat import Message, encode
 from tests.runtime.conftest import noise
 
@@ -67,9 +72,15 @@ def test_together_they_sound_the_same_within_rounding(model: Model, clip: Audio)
 
     async def talk() -> list[Tensor]:
         voices = LocalVoices(model, together=3)
-        rendered = voices._render
+        rendered, gate = voices._render, threading.Event()
         voices._render = lambda group: (together.append(len(group)), rendered(group))[1]  # type: ignore[method-assign]
-        sounds = await say([voices.utter(clip, 3) for _ in CODES], CODES)
+        voices.post(lambda: gate.wait() and None)  # until everything is there to be said
+        speaking = [voices.utter(clip, 3) for _ in CODES]
+        for mouth, codes in zip(speaking, CODES, strict=True):
+            mouth.push(codes)
+            mouth.finish()
+        gate.set()
+        sounds = await asyncio.gather(*map(all_of, speaking))
         await voices.close()
         return sounds
 
@@ -123,17 +134,91 @@ def test_an_error_is_that_of_one_utterance(model: Model, clip: Audio) -> None:
     assert len(asyncio.run(talk())) == len(CODES[1]) * SAMPLES_PER_CODE
 
 
-@given(st.lists(st.tuples(st.floats(0, 9), st.booleans()), max_size=6))
-def test_who_runs_dry_first_is_next(waiting: list[tuple[float, bool]]) -> None:
+Wait: TypeAlias = tuple[float, bool, bool]  # when the listener runs dry, in seconds; whether it has sounded; is ready
+
+
+def waiting(waits: Sequence[Wait]) -> list[_Speaking]:
+    """Utterances at such points, an opened one each."""
+
     def unopened() -> None:
         raise AssertionError
 
-    speaking = [_Speaking(unopened, lambda _: None, due) for due, _ in waiting]  # type: ignore[arg-type]
-    for one, (_, is_ready) in zip(speaking, waiting, strict=True):
+    now, speaking = time.monotonic(), list[_Speaking]()
+    for due, has_sounded, is_ready in waits:
+        one = _Speaking(unopened, lambda _: None, now + due, has_sounded=has_sounded)  # type: ignore[arg-type]
         one.utterer, one.is_ending = object(), is_ready  # type: ignore[assignment]
-    chosen, ready = next_up(speaking), [due for due, is_ready in waiting if is_ready]
-    assert (chosen is None) == (not ready)
-    assert chosen is None or (chosen.is_ending and chosen.due == min(ready))
+        speaking.append(one)
+    return speaking
+
+
+@given(st.lists(st.tuples(st.floats(-1, 9), st.booleans(), st.booleans()), max_size=6))
+def test_who_can_wait_least_is_next(waits: list[Wait]) -> None:
+    """Who speaks and would be torn; then first sounds, in the order in which they were begun; then who speaks."""
+    unit_s, speaking = 0.1, waiting(waits)
+    found = next_up(speaking, unit_s)
+    ready = [one for one in speaking if one.is_ending]
+    assert (found is None) == (not ready)
+    if found is None:
+        return
+    chosen, patience = found
+    needed = unit_s * (1 + sum(one.has_sounded for one in ready))
+    torn = [one for one in ready if one.has_sounded and one.due - time.monotonic() < needed]
+    silent = [one for one in ready if not one.has_sounded]
+    group = torn or silent or ready
+    assert chosen.due == min(one.due for one in group)
+    assert (patience < 0) == bool(torn or silent)
+
+
+def test_tokens_hurry_for_who_speaks_and_would_run_dry(model: Model, clip: Audio) -> None:
+    async def talk() -> tuple[float, float, float]:
+        worker = Worker("test")
+        engine = LocalEngine(model, Bucket(streams=1, places=4, slots=1, capacity=64), worker=worker)
+        voices = LocalVoices(model, worker=worker, engine=engine)
+        before = engine.hunger()
+        mouth = voices.utter(clip, 3)
+        mouth.push(CODES[0][:13])
+        sounds = aiter(mouth)
+        first = await anext(sounds)
+        speaking_s = engine.hunger()
+        mouth.stop()
+        await worker.run(lambda: None)
+        after = engine.hunger()
+        await voices.close()
+        await engine.close()
+        worker.close()
+        assert speaking_s < len(first) / SPOKEN_HZ
+        return before, speaking_s, after
+
+    before, speaking_s, after = asyncio.run(talk())
+    assert before == after == math.inf and speaking_s < math.inf
+
+
+def test_a_first_sound_is_held_back_until_the_next_is_sure(
+    model: Model, clip: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a chunk takes longer than the first lasts, the first comes with the second."""
+
+    async def talk(unit_s: float) -> tuple[float, bool]:
+        worker = Worker("test")
+        engine = LocalEngine(model, Bucket(streams=1, places=4, slots=1, capacity=64), worker=worker)
+        voices = LocalVoices(model, worker=worker, engine=engine if unit_s else None)
+        voices.unit_s = unit_s
+        mouth = voices.utter(clip, 3)
+        mouth.push(CODES[0])
+        mouth.finish()
+        sounds = aiter(mouth)
+        await anext(sounds)
+        held = mouth._speaking.lead_s, mouth._has_more.is_set()
+        mouth.stop()
+        await voices.close()
+        await engine.close()
+        worker.close()
+        return held
+
+    monkeypatch.setattr(mouths, "LONGEST_LEAD_S", 60.0)
+    assert asyncio.run(talk(0.0))[0] == 0.0  # who does not know how long tokens take holds nothing back
+    lead_s, has_more = asyncio.run(talk(100.0))
+    assert lead_s == 60.0 and has_more
 
 
 def test_conversations_of_nano_sound_to_the_bit_as_alone(nano: Path) -> None:

@@ -30,6 +30,8 @@ from antiphon.runtime.share import share
 from antiphon.runtime.sizes import SMALLEST, sizes_of
 from antiphon.runtime.slots import Slots
 
+RECENT = 0.1  # how far one step moves what steps take of late
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
@@ -92,6 +94,7 @@ class Batch:
     waiting: deque[tuple[int, Request]] = field(default_factory=deque)
     running: dict[int, Running] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
+    step_s: float = 0.005  # that a step took of late
 
     def __post_init__(self) -> None:
         self.lm, config = self.model.parts.lm, self.model.parts.lm.config.decoder
@@ -195,8 +198,10 @@ class Batch:
             chances = logits.log_softmax(-1)
             for (stream, _), scores, logprobs in zip(ready, logits, chances, strict=False):
                 steps += [(stream.number, step) for step in self._continue(stream, scores, logprobs)]
+        taken = time.perf_counter() - begin
         self.counts.steps += 1
-        self.counts.busy_s += time.perf_counter() - begin
+        self.counts.busy_s += taken
+        self.step_s += RECENT * (taken - self.step_s)
         return steps
 
     def stats(self, *, waiting: int, rejected: int, conversations: int) -> Stats:

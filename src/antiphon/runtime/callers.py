@@ -205,7 +205,7 @@ async def open_house(model: Loaded, streams: int = 8) -> AsyncIterator[House]:
     """Engine, voices and ears on one thread, warm."""
     worker, vad = Worker("model"), Vad.find()
     engine = LocalEngine(model, bucket_for(streams), worker=worker)
-    voices = LocalVoices(model, worker=worker)
+    voices = LocalVoices(model, worker=worker, engine=engine)
     model.opened(model.default_voice(), 0)
     vad.step(torch.zeros(HEARD_HZ).numpy(), vad.init_state())
     try:

@@ -8,7 +8,8 @@ The loop counts what is under way and refuses what is too much; whatever touches
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+import math
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
@@ -54,7 +55,8 @@ class LocalEngine:
         self._count = self._rejected = 0
         self._is_closed = False
         self._worker, self._is_alone = worker or Worker("tokens"), worker is None
-        self._duty = self._worker.join(self._work, self._broke)
+        self.hunger: Callable[[], float] = _endless  # how long those who speak can wait for tokens, in seconds
+        self._duty = self._worker.join(self._work, self._broke, lambda: min(self.hunger(), 0.0))
         self._duty.post(self.batch.warm)
 
     # --- on the event loop --------------------------------------------------------------------------------------------
@@ -199,3 +201,7 @@ class LocalEngine:
     def _drop(self, conversation: str) -> None:
         self._hearings.pop(conversation, None)
         self.batch.slots.forget(conversation)
+
+
+def _endless() -> float:
+    return math.inf

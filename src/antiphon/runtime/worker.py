@@ -33,7 +33,7 @@ class Duty:
     worker: "Worker"
     work: Callable[[], bool]  # one unit; whether there may be more to do
     broke: Callable[[Exception], None]  # everything that is under way ends with this error
-    patience: Callable[[], float]  # seconds for which the next unit can wait; 0: none
+    patience: Callable[[], float]  # seconds for which the next unit can wait; 0: none, less than 0: it is late
     may_work: bool = False
 
     def post(self, order: Order) -> None:

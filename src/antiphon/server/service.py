@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from typing import Protocol
 
@@ -32,6 +32,7 @@ from antiphon.server.metrics import Metrics
 from antiphon.server.protocol.ids import Ids
 from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.settings import Settings
+from antiphon.server.stages import Rounds, WatchedEngine, WatchedVoices
 from antiphon.server.trace import TracedMind
 from antiphon.text.chat import Message
 
@@ -77,7 +78,8 @@ class Service:
         bucket = bucket_for(settings.streams, deterministic=settings.deterministic)
         self.engine = LocalEngine(model, bucket, queue=2 * most, worker=self.worker)
         together = 1 if settings.deterministic else TOGETHER
-        self.voices = LocalVoices(model, together=together, worker=self.worker) if model.speaks else None
+        voices = partial(LocalVoices, together=together, worker=self.worker, engine=self.engine)
+        self.voices = voices(model) if model.speaks else None
         self.metrics.watch(self.engine.stats)
         self._conversations = count()
 
@@ -92,9 +94,11 @@ class Service:
         """Hears whether somebody speaks; one for all sessions. ConfigError where its network is not installed."""
         return Vad.find()
 
-    def open_live(self, clock: Clock, tell: Callable[[LiveEvent], None]) -> Live:
-        """A new conversation; `tell` hears of it."""
-        mind: Mind = EngineMind(self.model, self.engine, self.voices, f"session-{next(self._conversations)}")
+    def open_live(self, clock: Clock, tell: Callable[[LiveEvent], None], rounds: Rounds) -> Live:
+        """A new conversation; `tell` hears of it, and `rounds` of when it was spoken."""
+        engine = WatchedEngine(self.engine, rounds)
+        voices = None if self.voices is None else WatchedVoices(self.voices, rounds)
+        mind: Mind = EngineMind(self.model, engine, voices, f"session-{next(self._conversations)}")
         if self.settings.trace is not None:
             mind = TracedMind(mind, self.settings.trace)
         return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
