@@ -5,7 +5,8 @@
     cost       CPU seconds of marking and of looking for a second of sound, on one thread
 
 Clips are cut from the training corpus (`python -m recipes.corpus_nano`; `--corpus` names its folder), utterances joined
-as they come: unmarked ones of 3 to 4 s, since short ones leave most to chance, marked ones of 11 to 13 s. Codecs are ffmpeg's, a Debian package; without it their rows are left out.
+as they come: unmarked ones of 3 to 4 s, since short ones leave most to chance, marked ones of 11 to 13 s. Codecs are
+ffmpeg's, a Debian package; without it their rows are left out.
 """
 
 import argparse
