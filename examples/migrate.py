@@ -69,7 +69,7 @@ def main(name: str = "nano", recording: str = str(PRESETS / "nano" / "question.w
     show("text and sound", mixed.reply(["hello.", question], max_tokens=LIMIT))
 
     # A tool is a definition and a function; nano knows one, date and time, and is offered it by default.
-    clock = Tool(CLOCK.function, lambda asked: "Friday 20 November 2026 14:35")
+    clock = Tool(CLOCK.function, lambda asked: "Friday 20 November 2026 14:35", "read")
     show("tool", model.session(tools=[clock]).reply(spoken, max_tokens=LIMIT))
 
     # Translation to speech, which nano has not learnt: it says so in a sentence.

@@ -49,7 +49,11 @@ class StaleState(CapacityError):
 
 
 class ToolError(AntiphonError):
-    """A tool is unknown, was called wrongly, or failed."""
+    """A tool is unknown, was called wrongly, or failed. `code` says how (`tools.result`)."""
+
+    def __init__(self, message: str, code: str = "failed", retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.retryable = code, retryable
 
 
 class ProtocolError(AntiphonError):

@@ -20,7 +20,7 @@ from tests.runtime.stage import SPOKEN, TURN, VAD, Stage, check_all, without_spe
 from tests.runtime.world import LAYOUT, Hands, Names, Pace, Scripted, say, sound_of
 
 MANUAL = Settings(detector=None, manners=Manners(create_response=False))
-LOOKUP = Tool({"name": "lookup"}, lambda arguments: "found")
+LOOKUP = Tool({"name": "lookup"}, lambda arguments: "found", "read")
 BY_CLIENT = {"name": "remote", "parameters": {}}
 SAID = [told.TextDelta, told.AudioDelta]
 

@@ -14,7 +14,7 @@ from tests.runtime.stage import VAD, Stage, check_all, check_answered, without_s
 from tests.runtime.world import Pace
 
 GUARD_MS, END = 250, 17  # voice that interrupts; frames of silence that end a turn for sure
-LOOKUP = Tool({"name": "lookup"}, lambda arguments: "found")
+LOOKUP = Tool({"name": "lookup"}, lambda arguments: "found", "read")
 MANNERS = Manners(barge_in_ms=GUARD_MS, tool_timeout_ms=900)
 OFFERED = Settings(detector=VAD, how=How(tools=(LOOKUP,)), manners=MANNERS)
 

@@ -14,7 +14,7 @@ from tests.runtime.stage import SPOKEN, TURN, VAD, Stage, without_speculation
 from tests.runtime.world import Pace
 
 FRAME_S = 0.02
-LOOKUP = Tool({"name": "lookup"}, lambda arguments: "found")
+LOOKUP = Tool({"name": "lookup"}, lambda arguments: "found", "read")
 
 
 class Watched(Stage):

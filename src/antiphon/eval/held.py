@@ -90,7 +90,7 @@ def tools_of(made: Conversation) -> list[Tool]:
     results = {turn.call.name: turn.result for turn in made.turns if turn.call}
 
     def tool(definition: Mapping[str, Any]) -> Tool:
-        return Tool(definition, lambda arguments: results.get(str(definition["name"]), "error"))
+        return Tool(definition, lambda arguments: results.get(str(definition["name"]), "error"), "read")
 
     return [tool(json.loads(text)["function"]) for text in made.tools]
 

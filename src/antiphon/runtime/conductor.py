@@ -20,8 +20,9 @@ from antiphon.runtime.dialect import by_client
 from antiphon.runtime.dialogue import State
 from antiphon.runtime.events import ToolResult
 from antiphon.runtime.heard import CODE_MS, num_codes
-from antiphon.runtime.history import Entry, Heard, History, Spoken, deleted, inserted, place_of, replaced
+from antiphon.runtime.history import Answered, Entry, Heard, History, Spoken, deleted, inserted, place_of, replaced
 from antiphon.runtime.listening import Cutting, Listening
+from antiphon.runtime.live_tools import Around, LiveTools
 from antiphon.runtime.manner import Asked, Ids, Settings
 from antiphon.runtime.mind import Finished, Mind, Progress
 from antiphon.runtime.outbox import Outbox
@@ -60,7 +61,9 @@ class Conductor:
         self.open_ms: int | None = None  # where it begins
         self.floor_ms = 0  # where the last one ended
         self._names: deque[str] = deque()  # of turns that have ended and are not in the history
-        self.rounds = Rounds(mind, self.tell)
+        around = Around(self.tell, self.report, lambda: self.history, lambda: self.state.phase == "tool")
+        self.rounds = Rounds(mind, self.tell, LiveTools(mind, clock, around))
+        self._late: dict[str, str] = {}  # calls that are still carried out: their names for the client
         self._answers: dict[int, Answer] = {}
         self.transcriber = Transcriber(mind, tell)
         self._queue: deque[orders.Told] = deque()
@@ -215,15 +218,27 @@ class Conductor:
         self._take_progress(order.part.reply, order.part.content)
 
     def run_tool(self, order: orders.RunTool) -> None:
-        called, answer = order.called, self._answers[order.called.reply]
+        called = order.called
         self._take_progress(called.reply, called.content)
-        self.rounds.run_tool(called, answer.asked)
+        self.rounds.run_tool(called)
 
     def give_result(self, order: orders.GiveResult) -> None:
         self.rounds.stop_tool(order.call)
-        result = order.content if isinstance(order.content, ToolResult) else None
-        for event in self._answers[order.reply].answered(order.call, result):
+        self._answer(order.reply, order.call, order.content if isinstance(order.content, ToolResult) else None)
+
+    def _answer(self, reply: int, call: str, result: ToolResult | None) -> None:
+        answer = self._answers[reply]
+        if result is not None and result.code == "running":
+            self._late[call] = answer.calls[call]
+        for event in answer.answered(call, result):
             self.outbox.put(event)
+
+    def report(self, call: str, result: ToolResult) -> None:
+        """A tool whose reply is over has come back: the history says so, and the next reply knows."""
+        name = self._late.pop(call, None)
+        for entry in self.history:
+            if isinstance(entry, Answered) and entry.call == name:
+                self.history = replaced(self.history, replace(entry, text=result.text))
 
     def close(self, order: orders.Close) -> None:
         finished = self.rounds[order.reply].finished
@@ -253,7 +268,8 @@ class Conductor:
         now, reply = self.clock.now_ms(), self._answers[order.reply]
         self.rounds.stop(order.reply)
         for call in reply.calls:
-            self.rounds.stop_tool(call)
+            if (result := self.rounds.stop_tool(call)) is not None:
+                self._answer(order.reply, call, result)
         items = [item for answer in self._answers.values() for item in answer.durations]
         heard = {item: self.playback.heard_ms(item, now) for item in items}
         sounding = next(iter(self.playback.sounding(now)), None)

@@ -14,6 +14,7 @@ from torch import Tensor
 from antiphon.rates import SPOKEN_HZ
 from antiphon.text.parse import Text, Think
 from antiphon.text.toolcall import ToolCall
+from antiphon.tools.result import ToolResult
 
 __all__ = ["AudioOut", "End", "Event", "Finish", "Text", "Think", "Timings", "ToolCall", "ToolResult", "Utterance"]
 
@@ -31,15 +32,6 @@ class AudioOut:
     def duration_s(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.rate
-
-
-@dataclass(frozen=True)
-class ToolResult:
-    """What a tool answered, as the model is told it; `failed` when it is the sentence of an error."""
-
-    name: str
-    text: str
-    failed: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ def heard_ids(ids: Sequence[int], layout: TokenLayout, heard_ms: int | None) -> 
 
     An utterance that was heard to its end (or with `heard_ms` None) is whole, words behind the speech included.
     """
+    if not ids:  # something was said that the model did not generate
+        return ()
     wanted = num_codes(ids, layout) if heard_ms is None else heard_ms // CODE_MS
     if heard_ms is None or (wanted >= num_codes(ids, layout) and layout.tts_end in ids):
         return closed(ids, layout)

@@ -57,5 +57,5 @@ class Asked:
     tag: object = None
 
     def runs_here(self, call: ToolCall) -> bool:
-        """Whether a call is for one of our tools."""
-        return any(tool.name == call.name for tool in self.how.tools)
+        """Whether a call is ours to answer: it is not for the client, or nobody could make sense of it."""
+        return bool(call.fault) or all(function.get("name") != call.name for function in self.how.functions)

@@ -14,6 +14,7 @@ from antiphon.rates import SPOKEN_HZ, exact_div
 from antiphon.runtime.dialect import by_client
 from antiphon.runtime.events import AudioOut, Text, ToolResult
 from antiphon.runtime.history import History
+from antiphon.runtime.live_tools import LiveTools
 from antiphon.runtime.manner import Asked
 from antiphon.runtime.mind import Finished, Job, Mind, Progress, Request, Told
 from antiphon.runtime.orders import Done, Opinion, Part, ToolAnswered, ToolCalled
@@ -39,10 +40,14 @@ class Round:
 class Rounds:
     """The latest round of every reply under way, and the tools that run."""
 
-    def __init__(self, mind: Mind, tell: Callable[[Done | Part | Opinion | ToolAnswered | ToolCalled], None]) -> None:
-        self._mind, self._tell = mind, tell
+    def __init__(
+        self,
+        mind: Mind,
+        tell: Callable[[Done | Part | Opinion | ToolAnswered | ToolCalled], None],
+        tools: LiveTools,
+    ) -> None:
+        self._mind, self._tell, self._tools = mind, tell, tools
         self._rounds: dict[int, Round] = {}
-        self._tools: dict[str, Job] = {}
 
     def __getitem__(self, reply: int) -> Round:
         return self._rounds[reply]
@@ -57,40 +62,32 @@ class Rounds:
 
     def begin(self, reply: int, history: History, asked: Asked) -> Round:
         """Generate a round."""
+        self._tools.hush(reply)
         request = self.request(history, asked)
         made = self._rounds[reply] = Round(asked, audio_tokens(request))
         made.job = self._mind.begin(request, partial(self._told, reply, made))
         return made
 
     def stop(self, reply: int) -> None:
-        """End a reply's generation, if there is one."""
+        """End a reply's generation, if there is one, and the tools that nobody has heard of yet."""
+        self._tools.drop(reply)
         made = self._rounds.pop(reply, None)
         if made is not None and made.job is not None:
             made.job.cancel()
 
-    def run_tool(self, called: ToolCalled, asked: Asked) -> None:
-        """Run a tool of ours."""
-        assert isinstance(called.content, Progress) and isinstance(called.content.event, ToolCall)
-        call = called.content.event
-        tool = next(tool for tool in asked.how.tools if tool.name == call.name)
+    def run_tool(self, called: ToolCalled) -> None:
+        """A call of ours is due."""
+        self._tools.keep(called.call)
 
-        def done(result: ToolResult) -> None:
-            if self._tools.pop(called.call, None) is not None:
-                self._tell(ToolAnswered(called.reply, called.call, result, result.failed))
-
-        self._tools[called.call] = self._mind.run(tool, call, done)
-
-    def stop_tool(self, call: str) -> None:
-        """Nobody waits for it any more."""
-        if (job := self._tools.pop(call, None)) is not None:
-            job.cancel()
+    def stop_tool(self, call: str) -> ToolResult | None:
+        """Nobody waits for it any more; what is told instead of its answer, if it was waited for."""
+        return self._tools.interrupt(call)
 
     def stop_all(self) -> None:
         """The conversation is over."""
         for reply in list(self._rounds):
             self.stop(reply)
-        for call in list(self._tools):
-            self.stop_tool(call)
+        self._tools.stop()
 
     def _told(self, reply: int, made: Round, news: Told) -> None:
         if self._rounds.get(reply) is not made:
@@ -109,6 +106,7 @@ class Rounds:
             event = replace(event, id=f"{reply}.{made.num_calls}")
             news = Progress(news.ids, event)
             if made.asked.runs_here(event):
+                self._tools.foresee(reply, event, made.asked)
                 self._tell(ToolCalled(reply, event.id, news, tokens))
                 return
         ms = len(event.samples) // PER_MS if isinstance(event, AudioOut) else 0

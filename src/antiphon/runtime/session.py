@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import TypeAlias
 
 from antiphon.audio.wave import Audio
-from antiphon.errors import InputError, ToolError
+from antiphon.errors import InputError
 from antiphon.rates import SPOKEN_HZ
-from antiphon.runtime.events import End, Event, Finish, ToolResult, Utterance
+from antiphon.runtime.events import AudioOut, End, Event, Finish, ToolResult, Utterance
 from antiphon.runtime.generate import Context, Hearing, Stream
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
 from antiphon.runtime.turn import Turn, Watch, remembered
 from antiphon.text.chat import Message
-from antiphon.text.prompts import Reply, TaskPrompt, task_prompt
-from antiphon.text.toolcall import ToolCall
-from antiphon.tools.tool import TOOLS, Tool, run_tool, schema
+from antiphon.text.prompts import FILLERS, Reply, TaskPrompt, task_prompt
+from antiphon.tools.errands import Fill
+from antiphon.tools.running import Attendant
+from antiphon.tools.tool import TOOLS, Tool, schema
 
 Said: TypeAlias = Audio | str
 MAX_ROUNDS = 4  # generations in one reply; more would be a model that calls tools for ever
@@ -67,6 +68,8 @@ class Session:
             self.messages.append(Message("tool_json_schemas", schema(self.tools)))
         self._clip = Audio.read(voice) if isinstance(voice, str | Path) else voice
         self._hearing, self._context = Hearing(model.limit), Context()
+        self._said: list[Said] = []  # by the user, last
+        self._replies, self._tools = 0, Attendant(self._understood)
 
     def reply(
         self, said: Said | Sequence[Said], *, speech: bool | None = None, max_tokens: int = MAX_TOKENS
@@ -86,6 +89,7 @@ class Session:
         items = [said] if isinstance(said, str | Audio) else list(said)
         if not items or any(isinstance(item, str) and not item.strip() for item in items):
             raise InputError("nothing was said; give audio or a text with at least a word.")
+        self._said = items
         if len(items) == 1 and isinstance(items[0], str):
             user = Message("human", items[0])
         else:
@@ -107,7 +111,8 @@ class Session:
     def _reply(self, user: Message, form: Reply, max_tokens: int) -> Iterator[Event]:
         stream, watch = Stream(self.model.parts.lm, self._hearing, self._context), Watch()
         turn = Turn(self.model, stream, self.sampling, self.tools, self.utterer if form == "speech" else None, watch)
-        news, said = [user], list[Utterance]()
+        news, said = [*map(self._told, self._tools.reports()), user], list[Utterance]()
+        self._replies += 1
         finish: Finish = "tools"
         for _ in range(MAX_ROUNDS):
             utterance = yield from turn.run([*self.messages, *news], form, max_tokens)
@@ -116,10 +121,12 @@ class Session:
             if not utterance.calls or not utterance.stopped:
                 finish = "stop" if utterance.stopped else "length"
                 break
-            for call in utterance.calls:
-                result = self._call(call)
-                news.append(Message("input", result.text + self.model.variant.after_tool))
-                yield result
+            for answer in self._tools.answer(self._replies, utterance.calls, self.tools):
+                if isinstance(answer, ToolResult):
+                    news.append(self._told(answer))
+                    yield answer
+                elif form == "speech" and not utterance.codes:
+                    yield from self._fill(answer)
         self.messages += news
         yield End(
             finish=finish,
@@ -130,12 +137,39 @@ class Session:
             reply_tokens=sum(len(u.ids) for u in said),
         )
 
-    def _call(self, call: ToolCall) -> ToolResult:
-        """Run a tool; its error becomes what the model is told."""
-        try:
-            return ToolResult(call.name, run_tool(self.tools, call.name, call.values))
-        except ToolError as error:
-            return ToolResult(call.name, f"error: {error}", failed=True)
+    def _told(self, result: ToolResult) -> Message:
+        """A tool's result, as the model is told it."""
+        return Message("input", result.text + self.model.variant.after_tool)
+
+    def _fill(self, order: Fill) -> Iterator[Event]:
+        """Something short in this session's voice; nothing where the model cannot read aloud."""
+        if self._can("speak"):
+            for event in self._aside("speak", FILLERS[order.language]):
+                if isinstance(event, AudioOut):
+                    yield event
+
+    def _understood(self) -> str | None:
+        """The user's last words; None where the model cannot write down what it hears."""
+        words = list[str]()
+        for said in self._said:
+            if isinstance(said, str):
+                words.append(said)
+            elif not self._can("transcribe"):
+                return None
+            else:
+                words += [event.text for event in self._aside("transcribe", said) if isinstance(event, End)]
+        return " ".join(words)
+
+    def _can(self, task: str) -> bool:
+        return self.model.variant.tasks is None or task in self.model.variant.tasks
+
+    def _aside(self, name: str, said: Said) -> Iterator[Event]:
+        """A task of its own, which this conversation does not remember."""
+        task = self.model.variant.learnt(name)
+        system = task.base_text if self.model.variant.style == "base" else task.system
+        sampling = sampling_of(task, self.sampling.seed)
+        other = Session(self.model, system=system, tools=(), voice=self._clip, sampling=sampling)
+        return other.reply(said, speech=task.reply == "speech", max_tokens=task.max_tokens)
 
 
 def sampling_of(task: TaskPrompt, seed: int) -> Sampling:

@@ -11,7 +11,8 @@ be no tool call comes back as text, an unfinished character as U+FFFD. Padding a
 
 Where the vocabulary has a token for a tag, only that token is the tag: the same letters typed by a user and echoed by
 the model stay text. Deviations from the reference: a reply may start to speak by itself (`<tts_start>` that is not the
-prompt's last token), and a malformed tool call gives back its own text instead of the whole reply.
+prompt's last token), and a malformed tool call gives back its own text instead of the whole reply, or with `mends` is
+mended (`text.mend`), or a call that says its fault.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from typing import Literal, TypeAlias
 
 from antiphon.errors import InputError
 from antiphon.text.layout import TokenLayout
+from antiphon.text.mend import mended
 from antiphon.text.tokenizer import Tokenizer, decode_bytes
 from antiphon.text.toolcall import CLOSE, OPEN, ToolCall, held_back, parse_call
 
@@ -83,6 +85,7 @@ class Parser:
     layout: TokenLayout
     tools: frozenset[str] | None = None
     stop_ids: frozenset[int] | None = None
+    mends: bool = False  # a call that cannot be read, or of no tool on offer, is a call still
 
     @cached_property
     def _stop(self) -> frozenset[int]:
@@ -104,7 +107,7 @@ class Parser:
         if state.ended:
             raise InputError(f"Token id {token} came after the end of the reply; start a new state for a new reply.")
         if token in self._stop:
-            state, events = self._settle(state)
+            state, events = self._settle(state, has_stopped=True)
             return replace(state, ended=True), (*events, End(token))
         if token == self.layout.tts_start and not state.speaking:
             state, events = self._settle(state)
@@ -182,11 +185,15 @@ class Parser:
         if tag == OPEN:
             blank = state.held if state.mode == "start" else ""
             return replace(state, mode="call", body="", held="", skip=0), (Text(blank),) if blank else ()
-        call = parse_call(state.body, self.tools)
+        call = self._call(state.body)
         events: tuple[Event, ...] = (Text(OPEN + state.body + CLOSE),) if call is None else (call,)
         return replace(state, mode="words", body=""), events
 
-    def _settle(self, state: ParseState) -> tuple[ParseState, tuple[Event, ...]]:
+    def _call(self, body: str) -> ToolCall | None:
+        """The call between two tags; None where it is words."""
+        return parse_call(body, None if self.mends else self.tools) or (mended(body) if self.mends else None)
+
+    def _settle(self, state: ParseState, has_stopped: bool = False) -> tuple[ParseState, tuple[Event, ...]]:
         """Let out all that was held back, because what follows cannot complete it."""
         text, _ = decode_bytes(state.pending, b"", final=True)
         state = replace(state, pending=b"")
@@ -196,7 +203,8 @@ class Parser:
         if state.held:
             state, events = replace(state, held=""), (*events, Text(state.held))
         if state.mode == "call":
-            state, events = replace(state, mode="words", body=""), (*events, Text(OPEN + state.body))
+            call = self._call(state.body) if has_stopped and self.mends else None  # only its end is missing
+            state, events = replace(state, mode="words", body=""), (*events, call or Text(OPEN + state.body))
         return replace(state, skip=0), events
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from antiphon.errors import InputError
 
-__all__ = ["PROMPTS", "TOOL_SUMMARY", "Reply", "TaskPrompt", "persona", "task_prompt"]
+__all__ = ["FILLERS", "PROMPTS", "TOOL_SUMMARY", "Reply", "TaskPrompt", "persona", "task_prompt"]
 
 Reply = Literal["text", "speech"]
 
@@ -103,6 +103,8 @@ PROMPTS: Mapping[str, TaskPrompt] = MappingProxyType(
 
 # Follows a tool's result in the turn of the role `input`.
 TOOL_SUMMARY = "\n\n\n请用口语化形式总结检索结果，简短地回答用户的问题。"
+
+FILLERS: Mapping[str, str] = {"en": "A moment.", "zh": "请等一等。"}  # said aloud when a tool is late
 
 
 def task_prompt(name: str) -> TaskPrompt:

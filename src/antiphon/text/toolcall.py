@@ -32,11 +32,15 @@ KEYWORD = "function"
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call of a tool: its name, its arguments as the text of a JSON object, and the id under which it is answered."""
+    """A call of a tool: its name, its arguments as the text of a JSON object, and the id under which it is answered.
+
+    `fault`: why it cannot be carried out as it was written, where that is so; it is answered with an error.
+    """
 
     name: str
     arguments: str
     id: str = ""
+    fault: str = ""
 
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.strip() or "\n" in self.name:
