@@ -26,7 +26,7 @@ from antiphon.tools.tool import CLOCK, Tool
 from tests.runtime.conftest import noise
 
 MOMENT = datetime(2026, 11, 20, 14, 35)
-FIXED = Tool(clock.FUNCTION, lambda arguments: clock.run(arguments, MOMENT))
+FIXED = Tool(clock.FUNCTION, lambda arguments: clock.run(arguments, MOMENT), "read")
 
 
 def sound_of(events: list[Event]) -> torch.Tensor:
@@ -234,18 +234,20 @@ def test_an_error_of_a_tool_is_told_to_the_model(
     assert isinstance(session.messages[-2].content, str) and result.text in session.messages[-2].content
 
 
-def test_somebody_elses_tool_may_crash_and_an_unknown_one_is_text(
+def test_somebody_elses_tool_may_crash_and_for_an_unknown_one_the_names_are_told(
     model: Model, clip: Audio, scripted: list[list[int]]
 ) -> None:
     def crash(arguments: object) -> str:
         raise ZeroDivisionError("boom")
 
-    session = model.session(voice=clip, tools=[Tool({"name": "clock"}, crash)])
+    session = model.session(voice=clip, tools=[Tool({"name": "clock"}, crash, "read")])
     scripted += [spoken(model, "", [1], CALL), spoken(model, "", [2], CALL.replace("clock", "other"))]
+    scripted.append(spoken(model, "sorry", [3]))
     events = list(session.reply("when?"))
-    result = next(e for e in events if isinstance(e, ToolResult))
-    assert result.failed and "ZeroDivisionError: boom" in result.text
-    assert "other" in end_of(events).text and end_of(events).finish == "stop"
+    crashed, unknown = (e for e in events if isinstance(e, ToolResult))
+    assert crashed.failed and "ZeroDivisionError: boom" in crashed.text
+    assert unknown.failed and unknown.code == "unknown" and "those on offer are clock" in unknown.text
+    assert end_of(events).text == "sorry" and end_of(events).finish == "stop"
 
 
 def test_calls_without_end_are_ended(model: Model, clip: Audio, scripted: list[list[int]]) -> None:

@@ -9,7 +9,7 @@ Everything runs in the event loop and waits for the engines. A round ends when i
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from antiphon.audio.wave import Audio
-from antiphon.errors import AntiphonError, InputError, ToolError
+from antiphon.errors import AntiphonError, InputError
 from antiphon.marking.policy import Marker
 from antiphon.rates import HEARD_HZ, num_rows
 from antiphon.runtime.dialect import Dialect
@@ -32,7 +32,8 @@ from antiphon.runtime.mind import Finished, Progress, Request, Told
 from antiphon.text.chat import AudioItem, Message, Piece, Prompt, encode, render_chat
 from antiphon.text.parse import Codes, Event, ParseState, Text, Think
 from antiphon.text.toolcall import ToolCall
-from antiphon.tools.tool import Tool, run_tool
+from antiphon.tools.running import THREADS, language_of
+from antiphon.tools.tool import Context, Tool
 
 Tell = Callable[[Told], None]
 T = TypeVar("T")
@@ -146,12 +147,16 @@ class EngineMind:
         assert found == item, "the engine names a sound as we do"
 
     async def _run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> None:
-        try:
-            text = await asyncio.to_thread(run_tool, (tool,), call.name, call.values)
-        except ToolError as error:
-            tell(ToolResult(call.name, f"error: {error}", failed=True))
-        else:
-            tell(ToolResult(call.name, text))
+        loop = asyncio.get_running_loop()
+        came: asyncio.Future[ToolResult] = loop.create_future()
+
+        def done(result: ToolResult) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+                loop.call_soon_threadsafe(lambda: None if came.done() else came.set_result(result))
+
+        context = Context(language_of(call.arguments), tool.timeout_s)
+        THREADS.run(tool, call.name, call.values, context, done)
+        tell(await came)
 
     async def _round(self, request: Request, tell: Tell) -> None:
         said = _Said()

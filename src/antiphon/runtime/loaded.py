@@ -74,7 +74,7 @@ class Loaded:
     def parser(self, tools: Sequence[Tool] = ()) -> Parser:
         """A reader of its replies."""
         names = frozenset(tool.name for tool in tools)
-        return Parser(self.parts.tokenizer, self.parts.layout, names, self.stop_ids)
+        return Parser(self.parts.tokenizer, self.parts.layout, names, self.stop_ids, mends=bool(tools))
 
     def default_voice(self) -> Audio:
         """The recording of the voice it speaks with unless told otherwise. Raises ConfigError if there is none."""
