@@ -1,12 +1,13 @@
 """Running commands in this process: arguments in, exit status and what was printed out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from antiphon.cli.main import main
+from antiphon.voices.permission import speak_as
 
 Run = Callable[..., "Ran"]
 
@@ -38,10 +39,19 @@ def antiphon(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
 
 
 @pytest.fixture(scope="session")
-def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def question(tmp_path_factory: pytest.TempPathFactory, own_library: None) -> Path:
     """A recording to ask with: quiet noise."""
     from tests.runtime.conftest import noise
 
     path = tmp_path_factory.mktemp("sound") / "question.wav"
     noise(1.0).write(path)
+    speak_as(path, consent="synthetic")  # it is a voice to speak with, too
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A library of voices that is nobody's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANTIPHON_VOICES", str(tmp_path_factory.mktemp("voices") / "library"))
+        yield

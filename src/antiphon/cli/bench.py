@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.options import Device, Dtype, Name, Seed, VoiceClip, load_model, read
+from antiphon.cli.options import Consent, Device, Dtype, Name, Seed, VoiceClip, load_model, permitted, read
 
 TRAIN, STREAMS = "train", "streams"  # a recording of this name is ./train
 
@@ -16,6 +16,7 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Answers to measure, after one to warm up.")] = 3,
     model: Name = "nano",
     voice: VoiceClip = None,
+    consent: Consent = "",
     seed: Seed = 0,
     device: Device = "cpu",
     dtype: Dtype = None,
@@ -43,7 +44,7 @@ def bench(
         figures = measure_live(loaded, question, streams=streams)
         figures.update(measure_streams(loaded, question, streams=streams))
     else:
-        figures = measure(loaded, question, repeats=repeats, voice=voice, seed=seed)
+        figures = measure(loaded, question, repeats=repeats, voice=permitted(voice, consent), seed=seed)
     print(json.dumps({"model": model, "device": device, "threads": threads, **figures}, indent=2))
 
 

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.options import Device, Dtype, MaxTokens, Name, Seed, Threads, VoiceClip, load_model
+from antiphon.cli.options import (
+    Consent,
+    Device,
+    Dtype,
+    MaxTokens,
+    Name,
+    Seed,
+    Threads,
+    VoiceClip,
+    load_model,
+    permitted,
+)
 
 
 def chat(
@@ -25,6 +36,7 @@ def chat(
     ] = None,
     model: Name = "nano",
     voice: VoiceClip = None,
+    consent: Consent = "",
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
     device: Device = "cpu",
@@ -42,6 +54,6 @@ def chat(
 
     is_written = text_only or not loaded.speaks or (typed and output is None)
     recording = None if microphone is None else read(microphone)
-    clip = None if voice is None else read(voice)
+    clip = permitted(voice, consent)
     plan = Plan(typed, recording, None if is_written else output, "text" if is_written else "speech", system, eagerness)
     run(loaded, plan, clip, seed, max_tokens)

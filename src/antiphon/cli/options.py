@@ -14,7 +14,12 @@ Name = Annotated[str, typer.Option("--model", "-m", help="nano, mini, ..., a fol
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; the model's own by default.")]
 Seed = Annotated[int, typer.Option(help="All the chance there is: the same seed, the same answer.")]
-VoiceClip = Annotated[Path | None, typer.Option("--voice", help="A recording of the voice to speak with.")]
+VoiceClip = Annotated[
+    Path | None, typer.Option("--voice", help="A recording of the voice to speak with, or a voice of the library.")
+]
+Consent = Annotated[
+    str, typer.Option(help="Why that recording may be imitated: self, third_party, licensed or synthetic; once a file.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the sound goes, or - for standard output.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens that the answer may have.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch; one is best for a small model.")]
@@ -34,6 +39,13 @@ def load_model(name: str, device: str, dtype: str | None, threads: int | None = 
     if threads is None and device == "cpu" and model.parts.config.lm.decoder.width < SMALL:
         torch.set_num_threads(1)
     return model
+
+
+def permitted(voice: Path | None, consent: str) -> "Audio | None":
+    """The recording of the voice that a command was given, if there is consent on record, or given here."""
+    from antiphon.voices.permission import speak_as
+
+    return None if voice is None else speak_as(voice, consent)
 
 
 def read(path: Path) -> "Audio":

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.options import Device, Dtype, MaxTokens, Name, Output, Seed, Threads, VoiceClip, load_model
+from antiphon.cli.options import (
+    Consent,
+    Device,
+    Dtype,
+    MaxTokens,
+    Name,
+    Output,
+    Seed,
+    Threads,
+    VoiceClip,
+    load_model,
+    permitted,
+)
 from antiphon.cli.output import check_output, play
 
 
@@ -15,6 +27,7 @@ def speak(
     output: Output = Path("-"),
     model: Name = "nano",
     voice: VoiceClip = None,
+    consent: Consent = "",
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
     device: Device = "cpu",
@@ -25,7 +38,8 @@ def speak(
     check_output(output)
     words = _from_stdin() if text == "-" else text
     loaded = load_model(model, device, dtype, threads)
-    play(loaded, loaded.speak(words, voice=voice, seed=seed, max_tokens=max_tokens), output, quiet=True)
+    clip = permitted(voice, consent)
+    play(loaded, loaded.speak(words, voice=clip, seed=seed, max_tokens=max_tokens), output, quiet=True)
 
 
 def _from_stdin() -> str:

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from antiphon.cli.options import Device, Dtype, MaxTokens, Name, Output, Seed, Threads, VoiceClip, load_model, read
+from antiphon.cli.options import (
+    Consent,
+    Device,
+    Dtype,
+    MaxTokens,
+    Name,
+    Output,
+    Seed,
+    Threads,
+    VoiceClip,
+    load_model,
+    permitted,
+    read,
+)
 from antiphon.cli.output import check_output, play, words_to
 
 if TYPE_CHECKING:
@@ -22,6 +35,7 @@ def talk(
     timings: Annotated[bool, typer.Option("--timings", help="Print how long it took.")] = False,
     model: Name = "nano",
     voice: VoiceClip = None,
+    consent: Consent = "",
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
     device: Device = "cpu",
@@ -38,7 +52,7 @@ def talk(
     said: list[Audio | str] = [*map(read, audio or []), *([] if text is None else [text])]
     words = words_to(None if text_only else output)
     loaded = load_model(model, device, dtype, threads)
-    session = loaded.session(system=system, voice=voice, seed=seed)
+    session = loaded.session(system=system, voice=permitted(voice, consent), seed=seed)
     events = session.reply(said, speech=not text_only, max_tokens=max_tokens)
     if transcribe:
         for sound in said:

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.options import Device, Dtype, Name, Seed, Sound, Threads, VoiceClip, load_model, read
+from antiphon.cli.options import (
+    Consent,
+    Device,
+    Dtype,
+    Name,
+    Seed,
+    Sound,
+    Threads,
+    VoiceClip,
+    load_model,
+    permitted,
+    read,
+)
 from antiphon.cli.output import check_output, play
 
 
@@ -17,6 +29,7 @@ def translate(
     ] = None,
     model: Name = "nano",
     voice: VoiceClip = None,
+    consent: Consent = "",
     seed: Seed = 0,
     device: Device = "cpu",
     dtype: Dtype = None,
@@ -30,4 +43,4 @@ def translate(
     if output is None:
         print(loaded.translate(sound, to))
     else:
-        play(loaded, loaded.interpret(sound, to, voice=voice, seed=seed), output)
+        play(loaded, loaded.interpret(sound, to, voice=permitted(voice, consent), seed=seed), output)

@@ -67,9 +67,12 @@ class Model(Loaded):
         voice: Audio | str | Path | None = None,
         seed: int = 0,
         sampling: Sampling | None = None,
+        consent: str = "",
     ) -> Session:
         """A conversation. See `antiphon.runtime.session.Session`."""
-        return Session(self, system=system, tools=tools, voice=voice, seed=seed, sampling=sampling)
+        return Session(
+            self, system=system, tools=tools, voice=voice, seed=seed, sampling=sampling, consent=consent
+        )
 
     # --- one task, one answer -----------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from antiphon.text.prompts import FILLERS, Reply, TaskPrompt, task_prompt
 from antiphon.tools.errands import Fill
 from antiphon.tools.running import Attendant
 from antiphon.tools.tool import TOOLS, Tool, schema
+from antiphon.voices.permission import speak_as
 
 Said: TypeAlias = Audio | str
 MAX_ROUNDS = 4  # generations in one reply; more would be a model that calls tools for ever
@@ -48,8 +49,12 @@ class Session:
         voice: Audio | str | Path | None = None,
         seed: int = 0,
         sampling: Sampling | None = None,
+        consent: str = "",
     ) -> None:
         """`system` and `tools` are the variant's own by default, `voice` is a recording of the voice to speak with.
+
+        Of a file that is not on record, `consent` says why it may be imitated (`voices.permission`); an `Audio` is
+        taken as it is, and the program that hands it in answers for it.
 
         `seed` is all the chance there is: the same seed, the same answers to the byte. `sampling` replaces the
         variant's way of choosing tokens, seed included.
@@ -66,7 +71,7 @@ class Session:
         self.messages: list[Message] = [Message("system", system)] if system else []
         if self.tools and variant.style == "chat":
             self.messages.append(Message("tool_json_schemas", schema(self.tools)))
-        self._clip = Audio.read(voice) if isinstance(voice, str | Path) else voice
+        self._clip = speak_as(voice, consent) if isinstance(voice, str | Path) else voice
         self._hearing, self._context = Hearing(model.limit), Context()
         self._said: list[Said] = []  # by the user, last
         self._replies, self._tools = 0, Attendant(self._understood)
