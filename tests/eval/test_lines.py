@@ -1,6 +1,8 @@
 """The measurement: perfect answers hold every line, wrong ones none, and the sets are what was never trained on."""
 
 import json
+import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from antiphon.eval import lines
 from antiphon.eval.bench import Bench
 from antiphon.eval.figures import Figure, balanced, difference, share, table
 from antiphon.eval.held import Case, Reply, cases, tools_of
-from antiphon.eval.run import LINES, chosen, write
+from antiphon.eval.record import Measured, Record, commit_of
+from antiphon.eval.run import LINES, chosen
 from antiphon.eval.sets import build, sets
 from antiphon.eval.sets import chosen as chosen_sets
 from antiphon.runtime.events import ToolCall
@@ -122,9 +125,37 @@ def test_figures_are_counted() -> None:
     assert "| half | 50.0 %" in printed and ">= 40 % | yes |" in printed
 
 
-def test_figures_are_written_whole(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "figures.json"
-    write(path, "nano", {"asr": [share("half", [True, False], 0.9)]}, 2)
-    told = json.loads(path.read_text())
-    assert told["lines"]["asr"][0]["holds"] is False and told["limit"] == 2
-    assert [found.name for found in path.parent.iterdir()] == ["figures.json"]
+def test_a_record_is_dated_whole_and_gone_on_with(tmp_path: Path) -> None:
+    measured = Measured.now("nano", "f" * 64, tmp_path / "sets", 2, "its own ears", "pocketsphinx")
+    output, page = tmp_path / "deep" / "figures.json", tmp_path / "docs" / "nano.md"
+    record = Record.begin(measured, output, page)
+    record.lines["asr"] = [share("understood", [True, False], 0.9), share("told", [True] * 4)]
+    record.write()
+    told = json.loads(output.read_text())
+    assert told["lines"]["asr"][0]["holds"] is False and told["measured"]["limit"] == 2
+    assert [found.name for found in output.parent.iterdir()] == ["figures.json"]
+    written = page.read_text(encoding="utf-8")
+    assert re.search(r"measured on \d{4}-\d\d-\d\d\n", written) and f"`{measured.commit}`" in written
+    assert "`ffffffffffffffff`" in written and "0 of 1 bars hold" in written and "at most 2" in written
+    assert "| understood | 50.0 % | 9.5 to 90.5 | 2 | >= 90 % | no |" in written
+    assert [figure.line for figure in record.fallen] == ["understood"]
+    again = Record.begin(replace(measured, day="2001-01-01"), output)
+    assert again.lines.keys() == {"asr"} and again.figures[0] == replace(record.figures[0], low=0.09453, high=0.90547)
+    for other in (replace(measured, fingerprint="e" * 64), replace(measured, commit="0")):
+        assert not Record.begin(other, output).lines, "another model or another code is measured anew"
+    output.write_text("half a rec", encoding="utf-8")
+    assert not Record.begin(measured, output).lines
+
+
+def test_the_commit_is_told_and_what_was_changed_since(tmp_path: Path) -> None:
+    assert commit_of(tmp_path).startswith("version ")
+    done = {"check": True, "capture_output": True, "cwd": tmp_path}
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a.py").write_text("1\n")
+    name = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], [*name, "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], **done)  # type: ignore[call-overload]
+    clean = commit_of(tmp_path)
+    assert re.fullmatch("[0-9a-f]{12}", clean)
+    (tmp_path / "src" / "a.py").write_text("2\n")
+    assert commit_of(tmp_path) == f"{clean} with changes"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def test_figures_stand_beside_published_ones_with_words_for_all(page: Path) -> N
     (told,) = [label for label in read.labels if label.startswith("wer: this run 13.64")]
     assert "Step-Audio 2 mini 1.33" in told and "scorer:transcripts@1" in text
     assert "prefers-color-scheme: dark" in (page.parent / "style.css").read_text(encoding="utf-8")
-    assert "contradiction:" in text and "<caption>due (rows)" in text
+    assert "contradiction:" in text and "<caption" in text and ">due (rows)" in text
 
 
 def test_items_are_worst_first_aligned_and_heard(page: Path) -> None:
@@ -88,6 +89,19 @@ def test_the_listening_page_knows_its_keys_and_what_is_shown(page: Path) -> None
     assert used <= set(read.ids) and {'"1"', '"0"', '"u"', "j:", "k:"} <= {
         key for key in ('"1"', '"0"', '"u"', "j:", "k:") if key in script}  # fmt: skip
     assert set(re.findall(r"item\.(\w+)", script)) <= set(items(page, "mmau_v05.15.25_test_mini")[0])
+
+
+def test_every_word_of_the_pages_is_known_in_chinese(page: Path) -> None:
+    script = (page.parent / "language.js").read_text(encoding="utf-8")
+    known = set(re.findall(r'"([^"]+)":\s', script.split("const KEPT")[0]))
+    pages = "".join(path.read_text(encoding="utf-8") for path in page.parent.glob("*.html"))
+    said = {unescape(word) for word in re.findall(r'data-(?:word|label)="([^"]+)"', pages)}
+    said |= set(re.findall(r'word\("([^"]+)"\)', (page.parent / "listening.js").read_text(encoding="utf-8")))
+    assert said <= known and len(said) > 30, said - known
+    facts = {name for path in page.parent.glob("*.html") if path.stem != "index"
+             for item in items(page, path.stem) for name, _ in item["facts"]}  # fmt: skip
+    assert facts <= known
+    assert all(path.read_text(encoding="utf-8").count("id=language") == 1 for path in page.parent.glob("*.html"))
 
 
 def test_markup_in_data_stays_text(measure: Measure, tmp_path: Path, look: Path) -> None:

@@ -1,4 +1,4 @@
-"""Measure nano on its own held-out sets:  antiphon eval nano --sets data/eval --only asr --limit 50"""
+"""Measure nano on its own held-out sets:  antiphon eval nano --sets data/eval --table docs/nano.md"""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,24 +13,43 @@ def nano(
     model: Name = "nano",
     only: Annotated[list[str] | None, typer.Option(help="A line of the measurement; may be given often.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many conversations of each set.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="All figures as JSON.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="All figures as JSON; lines that it has already are kept.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--table", help="All figures as a dated table in Markdown, such as docs/nano.md.")
+    ] = None,
     judge: Annotated[str, typer.Option(help="module:function that returns a listener to speech.")] = "",
+    gate: Annotated[bool, typer.Option("--gate", help="Exit status 1 where a line does not reach its bar.")] = False,
 ) -> None:
-    """Measure what a model can do, line by line, each figure with its count and 95 % interval."""
+    """The gate of every change to nano: line by line, each figure with its count, 95 % interval and bar."""
     import torch
 
     from antiphon.cli.output import check_output
     from antiphon.eval.figures import table
-    from antiphon.eval.run import chosen, measure, open_bench, write
+    from antiphon.eval.own import fingerprint
+    from antiphon.eval.record import Measured, Record
+    from antiphon.eval.run import chosen, measure, open_bench
+    from antiphon.weights.find import find
 
-    if output is not None:
-        check_output(output)
-    chosen(only or ())  # a wrong name is told before a model is loaded
+    for path in (one for one in (output, page) if one is not None):
+        check_output(path)
+    lines = chosen(only or ())  # a wrong name is told before a model is loaded
     torch.set_num_threads(1)
     bench = open_bench(model, sets, limit, judge)
-    found = {}
-    for name, figures in measure(bench, only or ()):
-        found[name] = figures
-        print(table(figures).split("\n", 2)[2] if len(found) > 1 else table(figures), flush=True)
-        if output is not None:
-            write(output, model, found, limit)
+    marked = fingerprint(find(model).folder)
+    measured = Measured.now(model, marked, sets, limit, bench.ears_name, bench.judge_name)
+    record, is_first = Record.begin(measured, output, page), True
+    for name in lines:
+        if name not in record.lines:
+            ((_, figures),) = measure(bench, [name])
+            record.lines[name] = figures
+            record.write()
+        told = table(record.lines[name])
+        print(told if is_first else told.split("\n", 2)[2], flush=True)
+        is_first = False
+    record.write()
+    if gate and record.fallen:
+        for figure in record.fallen:
+            typer.echo(f"{figure.line}: its bar is not reached", err=True)
+        raise typer.Exit(1)

@@ -1,6 +1,6 @@
 """A figure: what was measured, of how many, how sure, and whether it holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ class Figure:
         numbers = {name: round(getattr(self, name), 5) for name in ("value", "low", "high")}
         return {"line": self.line, **numbers, "n": self.n, "bar": self.bar, "at_least": self.at_least,
                 "holds": self.holds, "note": self.note}  # fmt: skip
+
+
+def figure_of(row: Mapping[str, Any]) -> Figure:
+    """The figure of a row that `to_json` wrote."""
+    return Figure(**{name: value for name, value in row.items() if name != "holds"})
 
 
 def share(line: str, right: Sequence[bool], bar: float | None = None, at_least: bool = True, note: str = "") -> Figure:

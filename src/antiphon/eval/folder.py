@@ -90,7 +90,8 @@ class Folder:
     @property
     def problems(self) -> list[dict[str, Any]]:
         """What was wrong with the data."""
-        return [row for row in read_rows(self.path / "problems.jsonl")[0] if row["bench"] in self.run.benches]
+        mine = {"", *self.run.benches}  # those of no benchmark are of the run's own files
+        return [row for row in read_rows(self.path / "problems.jsonl")[0] if row["bench"] in mine]
 
     def answers(self) -> dict[str, Answer]:
         """Answers of all shards, by the key of their row."""

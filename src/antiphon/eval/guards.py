@@ -1,7 +1,8 @@
 """Signs that a figure measures something else than a model that listens.
 
     constant answer      one answer to more than a fifth of different questions
-    ignores the sound    the same question in writing, and always the same answer whatever is heard
+    ignores the sound    the same question in writing, and always the same answer whatever is heard (before a run,
+                         `reach` asks a few questions with another's recording)
     no sound             answers that were to be spoken came without sound, or silent
     source language      translations in the language that was heard
     no answer            texts that are empty

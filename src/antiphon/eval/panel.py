@@ -31,13 +31,13 @@ class Panel:
     def __init__(
         self, folder: Folder, ears: Ears, judge: Judge, cache: Cache, speakers: Sequence[Speaker] = ()
     ) -> None:
-        self._folder, self._ears, self._judge, self._cache, self._speakers = folder, ears, judge, cache, speakers
+        self.folder, self._ears, self._judge, self._cache, self._speakers = folder, ears, judge, cache, speakers
         self.ears_name, self.judge_name, self.judge_hears = ears.name, judge.name, judge.hears
         self.speaker_names: Mapping[str, str] = {speaker.metric: speaker.name for speaker in speakers}
 
     def heard(self, answer: Answer, turn: int, language: str) -> str:
         """What was said aloud, or written where there are no ears or no sound. Raises what the ears raise."""
-        path = self._folder.sound(answer, turn)
+        path = self.folder.sound(answer, turn)
         if self.ears_name == "text":
             return answer.texts[turn] if answer.texts else ""
         if path is None:
@@ -65,7 +65,7 @@ class Panel:
 
     def alike(self, answer: Answer, turn: int, prompt: Sound) -> Mapping[str, float | None]:
         """By each net, by its metric, the cosine of what was said and a prompt; None where nobody is heard."""
-        path = self._folder.sound(answer, turn)
+        path = self.folder.sound(answer, turn)
         return {speaker.metric: self._cosine(speaker, path, prompt) for speaker in self._speakers}
 
     def _cosine(self, speaker: Speaker, path: Path | None, prompt: Sound) -> float | None:
@@ -84,7 +84,7 @@ class Panel:
         return None if value is None else float(value)
 
     def _recording(self, question: Question) -> bytes:
-        path = self._folder.path / "audio" / question.recording
+        path = self.folder.path / "audio" / question.recording
         try:
             return path.read_bytes()
         except OSError as error:

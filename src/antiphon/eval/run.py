@@ -1,9 +1,8 @@
-"""All lines of nano's measurement, one after another, into one table and one JSON file.
+"""All lines of nano's measurement, one after another.
 
     for figure in measure(bench, ["asr", "tools"]): ...
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -95,13 +94,3 @@ def measure(bench: Bench, only: Sequence[str] = ()) -> Iterator[tuple[str, list[
     """The figures of each line."""
     for name, line in chosen(only).items():
         yield name, line(bench)
-
-
-def write(path: Path, model: str, figures: Mapping[str, Sequence[Figure]], limit: int | None) -> None:
-    """All figures as JSON, whole or not at all."""
-    told = {name: [figure.to_json() for figure in found] for name, found in figures.items()}
-    report = {"model": model, "limit": limit, "lines": told}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)

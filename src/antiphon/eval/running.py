@@ -1,9 +1,10 @@
 """A run from its first question to its table, as the command line asks for it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -11,6 +12,7 @@ from antiphon.errors import InputError
 from antiphon.eval.answerers import open_answerer
 from antiphon.eval.benchmark import Result
 from antiphon.eval.benchmarks.catalogue import chosen
+from antiphon.eval.budget import budget
 from antiphon.eval.cache import Cache, default_folder
 from antiphon.eval.ears import open_ears
 from antiphon.eval.folder import Folder, Run
@@ -18,10 +20,11 @@ from antiphon.eval.gates import Passed, gates, spoken_answers
 from antiphon.eval.judges import open_judge
 from antiphon.eval.lookalike import build
 from antiphon.eval.panel import Panel
+from antiphon.eval.reach import check_reach
 from antiphon.eval.rows import write_whole
 from antiphon.eval.scoring import Report, score
 from antiphon.eval.speakers import open_speaker
-from antiphon.eval.stages import ask, budget, explain, freeze, is_there, read_data, share
+from antiphon.eval.stages import ask, explain, freeze, is_there, read_data, share
 
 __all__ = ["Ran", "gate_run", "run_benches", "run_demo", "score_run", "table", "too_many_errors", "unscored"]
 
@@ -69,6 +72,9 @@ def run_benches(
         print(f"{answerer.name}: {budget(mine, answerer)}", flush=True)
         for system in dict.fromkeys(item.ask.system for item in mine):
             print(f"    told: {system!r}", flush=True)
+    reached = check_reach(out, folder.items, answerer, seed)
+    if reached is not None and not quiet:
+        print(f"    {'sound' if reached.is_heard else 'WARNING'}: {reached.told}", flush=True)
     with tqdm(total=len(mine), unit="question", disable=None if not quiet else True) as bar:
         done = 0
         for progress in ask(folder, answerer, kept, shard=shard, seed=seed):
@@ -76,15 +82,21 @@ def run_benches(
             bar.update(1)
             bar.set_postfix(errors=progress.errors, cached=progress.from_cache)
         bar.update(len(mine) - done)  # answered before
+    if not quiet:
+        notes = [_named(row) for row in folder.problems if not row["is_fault"]]
+        print("\n".join(f"    note: {note.strip()}" for note in _few(notes)), end="\n" if notes else "", flush=True)
     return _ran(folder)
 
 
 def _ran(folder: Folder) -> Ran:
     answers = folder.answers().values()
     failed = tuple(answer.error for answer in answers if answer.status == "error")
-    faults = tuple(f"{row['file']}, line {row['line']}: found {row['found']}, expected {row['expected']}"
-                   for row in folder.faults)  # fmt: skip
-    return Ran(len(folder.items), faults, failed)
+    return Ran(len(folder.items), tuple(map(_named, folder.faults)), failed)
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    """A row of `problems.jsonl` as a sentence."""
+    return f"{row['file']}, line {row['line']}: found {row['found']}, expected {row['expected']}"
 
 
 def too_many_errors(ran: Ran, most: float) -> list[str]:

@@ -19,6 +19,7 @@ from antiphon.eval.folder import Folder, row_key
 from antiphon.eval.guards import Warned, guards
 from antiphon.eval.items import Item, digest
 from antiphon.eval.panel import Panel
+from antiphon.eval.reach import read_reach
 from antiphon.eval.rows import Rows, write_whole
 
 __all__ = ["Report", "Scored", "score"]
@@ -109,8 +110,16 @@ def _scored(
     results = bench.scorer.results(rows) if rows else []
     signed = tuple(replace(one, signature=bench.signature(one, items, judged_by)) for one in results)
     people = sum("overruled" in row.shown for row in rows) if overruled else 0
-    return Scored(bench, tuple(rows), tuple(answers), signed, len(items) - len(rows), faults, people,
-                  tuple(guards(rows, answers)))  # fmt: skip
+    warned = (*guards(rows, answers), *_unreached(panel, items))
+    return Scored(bench, tuple(rows), tuple(answers), signed, len(items) - len(rows), faults, people, warned)
+
+
+def _unreached(panel: Panel, items: Sequence[Item]) -> list[Warned]:
+    """That the sound was lost, as it was found before the run, for a benchmark that has any."""
+    reached = read_reach(panel.folder.path)
+    has_sound = any(turn.sound for item in items for turn in item.turns if turn.who == "user")
+    lost = reached is not None and not reached.is_heard and has_sound
+    return [Warned("ignores the sound", 1.0, reached.told)] if lost and reached else []
 
 
 def _told(folder: Folder, made: Report, panel: Panel) -> dict[str, Any]:

@@ -134,10 +134,10 @@ class Source:
         """Whether a value is an object with the fields that are needed; else a fault of that line."""
         found, at = "", f" in {what}" if what else ""
         if not isinstance(row, dict):
-            found = f"{str(row)[:40]!r}{at}"
+            found = f"{row!r:.40}{at}"
         else:
             wrong = [name for name, kind in needed.items() if not isinstance(row.get(name), kind)]
-            found = f"{wrong[0]} {str(row.get(wrong[0]))[:40]!r}{at}" if wrong else ""
+            found = f"{wrong[0]} {row.get(wrong[0])!r:.40}{at}" if wrong else ""
         if found:
             self.fault(file, line, found, f"an object with {', '.join(needed)}")
         return not found

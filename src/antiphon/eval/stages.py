@@ -27,7 +27,7 @@ from antiphon.eval.items import Item, digest
 from antiphon.eval.rows import Rows, locked
 from antiphon.eval.source import Problem, Source
 
-__all__ = ["Data", "Progress", "ask", "budget", "explain", "freeze", "is_there", "read_bench", "read_data", "share"]
+__all__ = ["Data", "Progress", "ask", "explain", "freeze", "is_there", "read_bench", "read_data", "share"]
 
 T = TypeVar("T")
 
@@ -139,6 +139,7 @@ def ask(
     progress = Progress(len(todo))
     name = f"{shard[0]}-of-{shard[1]}"
     with locked(folder.path / "outputs" / f"{name}.lock"), Rows(folder.path / "outputs" / f"{name}.jsonl") as rows:
+        _tell_cut_off(folder, rows)
         made = in_order(partial(_answered, folder, answerer, cache, seed), todo, answerer.workers)
         for item, (answer, is_kept) in zip(todo, made, strict=True):
             named = {"key": row_key(item, answerer.fingerprint), "bench": item.bench, "id": item.id}
@@ -147,6 +148,16 @@ def ask(
             progress.errors += answer.status == "error"
             progress.from_cache += is_kept
             yield progress
+
+
+def _tell_cut_off(folder: Folder, rows: Rows) -> None:
+    """Half a line that a killed run left behind is removed; which, is told, and its question is asked again."""
+    if rows.cut_off:
+        problem = Problem(file=str(rows.path), line=len(rows.rows) + 1, found=f"half a row, {rows.cut_off[:40]!r}",
+                          expected="a whole one; its question is asked again", is_fault=False)  # fmt: skip
+        with locked(folder.path / "items.lock", wait=True), Rows(folder.path / "problems.jsonl") as problems:
+            told = {"bench": "", **problem.to_json()}
+            problems.add({"key": digest(told), **told})
 
 
 def in_order(work: Callable[[Item], T], items: Sequence[Item], workers: int) -> Iterator[T]:
@@ -160,14 +171,6 @@ def in_order(work: Callable[[Item], T], items: Sequence[Item], workers: int) -> 
             yield under_way.popleft().result()
             if item is not None:
                 under_way.append(pool.submit(work, item))
-
-
-def budget(items: Sequence[Item], answerer: Answerer) -> str:
-    """What a run will cost, in one line."""
-    hours = sum(turn.sound.seconds for item in items for turn in item.turns if turn.sound) / 3600
-    aloud, tokens = sum(item.ask.speech for item in items), sum(item.ask.max_tokens * len(item.asked) for item in items)
-    return (f"{len(items)} questions, {hours:.2f} h of sound, {aloud} answers aloud, at most {tokens} tokens, "
-            f"{answerer.workers} at a time")  # fmt: skip
 
 
 def answer_key(item: Item, answerer: Answerer, seed: int) -> str:

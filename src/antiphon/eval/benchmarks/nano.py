@@ -1,19 +1,20 @@
 """nano's own held-out conversations, in the stages of every benchmark: frozen, answered, judged by their grammar.
 
 `python -m recipes.nano.skills evaluation FOLDER` makes the sets; the data key is `nano`. A set that is not there is
-left out. What needs another listener, an engine or a second try is `antiphon eval nano`'s: manners, voices, what
-thinking brings, and what is said once a tool has answered (here a call is judged, and its result is not told).
+left out. These are for listening, for resuming and for comparing two models item by item. The gate of a change to nano
+is `antiphon eval nano --gate`, whose lines have bars, controls, and what needs an engine or a second try: manners,
+voices, what thinking brings, and what is said once a tool has answered (here a call is judged, its result is not told).
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from antiphon.data.skills.exchange import Conversation, from_json
 from antiphon.data.skills.judge import right_call, right_reply
 from antiphon.data.store import read_index, shard_numbers
-from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Result, result
+from antiphon.eval.benchmark import Answer, Benchmark, Judged, Means, Result, Scorer, result
 from antiphon.eval.benchmarks.asking import ask_of
 from antiphon.eval.items import Item, Turn
 from antiphon.eval.source import Source
@@ -21,7 +22,7 @@ from antiphon.eval.transcripts import Transcripts
 from antiphon.metrics.interval import Interval, wilson
 from antiphon.metrics.toolcall import read_calls
 
-ALOUD = ("answers", "memory", "arithmetic", "outside")
+ALOUD = ("answers", "memory", "arithmetic", "outside", "speech")
 LONGEST = 1024  # tokens of a reply: over 30 s of speech
 
 
@@ -132,14 +133,15 @@ def _wilson(successes: int, trials: int) -> Interval | None:
 _SETS = {
     "asr_en": ("asr-seen-en", "asr-unseen-en", "asr-strange-en", "asr-hard-en"), "asr_zh": ("asr-seen-zh",),
     "answers": ("answers-", "memory-", "arithmetic-"), "translate": ("translate-",), "hear": ("hear-",),
-    "react": ("react-",), "tools": ("tools-",), "outside": ("outside",),
+    "react": ("react-",), "tools": ("tools-",), "outside": ("outside",), "speech_en": ("speech-en",),
 }  # fmt: skip
+_SCORERS: Mapping[str, Scorer] = {"asr": Transcripts(), "speech": Transcripts(spoken=True), "tools": Calls()}
 BENCHMARKS = tuple(
     Benchmark(
         name=f"nano.{name}",
         family="nano",
         read=partial(read, names=sets),
-        scorer=Transcripts() if name.startswith("asr") else Calls() if name == "tools" else Right(),
+        scorer=_SCORERS.get(name.split("_")[0], Right()),
         layout=f"{'*, '.join(sets)}*: sets of `python -m recipes.nano.skills evaluation`",
         licence="made by this repository",
     )

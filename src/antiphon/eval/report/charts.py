@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from antiphon.eval.benchmark import Result
+from antiphon.eval.report.words import word
 
 __all__ = ["bars", "confusion", "radar"]
 
@@ -20,11 +21,11 @@ def bars(one: Result, published: Mapping[str, float]) -> str:
     values = [one.value, one.high or one.value, *published.values()]
     top = max([*values, 1e-9]) * 1.08
     rows = [("this run", one.value, "ours"), *((name, value, "theirs") for name, value in published.items())]
-    parts = list[str]()
+    parts, own = list[str](), ' data-word="this run"'
     for place, (name, value, kind) in enumerate(rows):
         y, end = 4 + place * _ROW, _across(value, top)
         parts += [
-            f'<text x="{_LEFT - 8}" y="{y + 13}" class="name">{escape(name)}</text>',
+            f'<text x="{_LEFT - 8}" y="{y + 13}" class="name"{own if kind == "ours" else ""}>{escape(name)}</text>',
             f'<rect x="{_LEFT}" y="{y + 3}" width="{end - _LEFT:.1f}" height="12" class="{kind}"/>',
             f'<text x="{_across(max(value, one.high or 0.0) if kind == "ours" else value, top) + 6:.1f}" y="{y + 13}"'
             f' class="value">{value:.2f}</text>',
@@ -69,7 +70,7 @@ def confusion(counts: Mapping[tuple[str, str], int], rows: Sequence[str], column
         told = "".join(f'<td class="{"right" if same else "wrong"}" style="--share:{n / most:.2f}">{n or ""}</td>'
                        for n, same in cells)  # fmt: skip
         body += f"<tr><th scope=row>{escape(due)}</th>{told}</tr>"
-    told = "<caption>due (rows) and called (columns)</caption>"
+    told = word("due (rows) and called (columns)", "caption")
     return f"<table class=confusion>{told}<tr><td></td>{head}</tr>{body}</table>"
 
 

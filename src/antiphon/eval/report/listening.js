@@ -19,7 +19,7 @@ function bytes(text) { return Uint8Array.from(atob(text), c => c.charCodeAt(0));
 function drawn(sketch, label) {
   const canvas = made("canvas"), peaks = bytes(sketch.wave), bands = bytes(sketch.bands), rows = 24, columns = peaks.length;
   canvas.width = columns * 5; canvas.height = 120;
-  canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", label + ", waveform and spectrogram");
+  canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", label + ", " + word("waveform and spectrogram"));
   const pen = canvas.getContext("2d"), style = getComputedStyle(document.body);
   pen.fillStyle = style.getPropertyValue("--ours");
   for (let x = 0; x < columns; x++) {
@@ -35,6 +35,7 @@ function drawn(sketch, label) {
 }
 
 function player(title, sound) {
+  title = word(title);
   const box = made("section"), head = made("h3", title + (sound.seconds ? " (" + sound.seconds + " s)" : ""));
   box.append(head);
   if (sound.file) {
@@ -49,8 +50,8 @@ function aligned(rows) {
   const line = made("p", undefined, "aligned");
   for (const [what, due, came] of rows) {
     if (what === "equal") { line.append(made("span", due + " ")); continue; }
-    if (due) { const gone = made("del", due); gone.setAttribute("aria-label", "due: " + due); line.append(gone); }
-    if (came) { const added = made("ins", came); added.setAttribute("aria-label", "said: " + came); line.append(added); }
+    if (due) { const gone = made("del", due); gone.setAttribute("aria-label", word("due") + ": " + due); line.append(gone); }
+    if (came) { const added = made("ins", came); added.setAttribute("aria-label", word("said") + ": " + came); line.append(added); }
     line.append(" ");
   }
   return line;
@@ -58,16 +59,16 @@ function aligned(rows) {
 
 function pairs(facts) {
   const table = made("dl");
-  for (const [name, value] of facts) { table.append(made("dt", name), made("dd", value)); }
+  for (const [name, value] of facts) { table.append(made("dt", word(name)), made("dd", value)); }
   return table;
 }
 
 function verdict(item) {
-  return item.id in verdicts ? (verdicts[item.id] ? "right, by you" : "wrong, by you") : item.verdict;
+  return item.id in verdicts ? word(verdicts[item.id] ? "right, by you" : "wrong, by you") : word(item.verdict);
 }
 
 function show(place) {
-  if (!shown.length) { detail.replaceChildren(made("p", "No item.")); return; }
+  if (!shown.length) { detail.replaceChildren(made("p", word("No item."))); return; }
   at = Math.max(0, Math.min(shown.length - 1, place));
   const item = shown[at];
   const top = at * ROW, bottom = top + ROW - list.clientHeight;
@@ -76,7 +77,7 @@ function show(place) {
   list.setAttribute("aria-activedescendant", "row" + at);
   detail.replaceChildren(made("h2", item.id), made("p", verdict(item), "verdict"));
   for (const [title, sound] of item.sounds) detail.append(player(title, sound));
-  if (item.aligned) detail.append(made("h3", "due and said"), aligned(item.aligned));
+  if (item.aligned) detail.append(made("h3", word("due and said")), aligned(item.aligned));
   detail.append(pairs(item.facts));
 }
 
@@ -89,7 +90,7 @@ function painted() {
     row.id = "row" + number; row.style.top = number * ROW + "px"; row.setAttribute("role", "option");
     row.setAttribute("aria-selected", String(number === at));
     row.setAttribute("aria-setsize", shown.length); row.setAttribute("aria-posinset", number + 1);
-    row.append(made("span", item.mark, "mark"), made("span", item.id), made("span", item.said, "said"));
+    row.append(made("span", word(item.mark), "mark"), made("span", item.id), made("span", item.said, "said"));
     row.addEventListener("click", () => show(number));
     return row;
   }));
@@ -101,9 +102,11 @@ function listed() {
     (wanted === "all" || (wanted === "wrong" ? item.badness > 0 : wanted === "yours" ? item.id in verdicts : item.state === wanted)));
   inner.style.height = shown.length * ROW + "px";
   inner.replaceChildren();
-  count.textContent = shown.length + " of " + items.length;
+  counted();
   show(0);
 }
+
+function counted() { count.textContent = shown.length + " " + word("of") + " " + items.length; }
 
 function overrule(right) {
   const item = shown[at];
@@ -134,6 +137,7 @@ document.addEventListener("keydown", event => {
 });
 list.addEventListener("scroll", () => { if (!painting) { painting = true; requestAnimationFrame(painted); } });
 addEventListener("resize", painted);
+addEventListener("antiphon-language", () => { counted(); show(at); });
 find.addEventListener("input", listed); kind.addEventListener("change", listed);
 document.getElementById("save").addEventListener("click", saved);
 listed();

@@ -16,6 +16,7 @@ from antiphon.eval.benchmark import Answer, Judged
 from antiphon.eval.cache import keep_sound
 from antiphon.eval.folder import Folder
 from antiphon.eval.report.sketch import sketch
+from antiphon.eval.report.words import SWITCH, labelled, word
 from antiphon.eval.scoring import Scored
 from antiphon.eval.sounds import audio_of, wav_of
 from antiphon.metrics.alignment import align
@@ -23,18 +24,21 @@ from antiphon.metrics.normalise import profile
 
 __all__ = ["badness", "write_listening"]
 
-PAGE = """<!doctype html>
-<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{title}</title>
-<link rel=stylesheet href=style.css>
-<p><a href=index.html>all benchmarks</a></p><h1>{title}</h1>
-<p class=note>j and k, or the arrows: next and last item; space: play; 1 and 0: right and wrong, by you; u: undo.</p>
-<p><label>find <input id=find type=search></label>
-<label>show <select id=kind><option value=all>all<option value=wrong>with errors<option value=error>failed
-<option value=unparsed>unparsed<option value=skipped>not judged<option value=yours>judged by you</select></label>
-<span id=count role=status></span> <button id=save>save your verdicts</button></p>
-<main class=listening><div id=list role=listbox tabindex=0 aria-label="items, worst first"></div>
+KEYS = "j and k, or the arrows: next and last item; space: play; 1 and 0: right and wrong, by you; u: undo."
+KINDS = {"all": "all", "wrong": "with errors", "error": "failed", "unparsed": "unparsed", "skipped": "not judged",
+         "yours": "judged by you"}  # fmt: skip
+PAGE = f"""<!doctype html>
+<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>{{title}}</title>
+<link rel=stylesheet href=style.css>{SWITCH}
+<p><a href=index.html>{word("all benchmarks")}</a></p><h1>{{title}}</h1>
+{word(KEYS, "p class=note")}
+<p><label>{word("find")} <input id=find type=search></label>
+<label>{word("show")} <select id=kind>{"".join(word(text, f"option value={kind}") for kind, text in KINDS.items())}
+</select></label> <span id=count role=status></span> {word("save your verdicts", "button id=save")}</p>
+<main class=listening><div id=list role=listbox tabindex=0 {labelled("items, worst first")}></div>
 <article id=detail aria-live=polite></article></main>
-<script>const bench = {bench};</script><script src="items-{bare}.js"></script><script src=listening.js></script></html>
+<script>const bench = {{bench}};</script><script src="items-{{bare}}.js"></script>
+<script src=language.js></script><script src=listening.js></script></html>
 """
 
 

@@ -10,10 +10,11 @@ from html import escape
 from pathlib import Path
 
 from antiphon.eval.benchmark import Result
-from antiphon.eval.folder import Folder
+from antiphon.eval.folder import Folder, Run
 from antiphon.eval.published import contradictions, figures
 from antiphon.eval.report.charts import bars, confusion, radar
 from antiphon.eval.report.listening import write_listening
+from antiphon.eval.report.words import SWITCH, labelled, word
 from antiphon.eval.scoring import Report, Scored
 
 __all__ = ["write_report"]
@@ -27,7 +28,7 @@ def write_report(
 ) -> Path:
     """Write the folder; the path of its first page."""
     place.mkdir(parents=True, exist_ok=True)
-    for name in ("style.css", "listening.js"):
+    for name in ("style.css", "language.js", "listening.js"):
         shutil.copyfile(_HERE / name, place / name)
     for scored in report.values():
         write_listening(place, folder, scored, with_audio)
@@ -36,37 +37,48 @@ def write_report(
     body = "".join(_section(name, scored, source) for name, scored in report.items())
     page = (f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
             f"<title>{escape(run.model)}, measured</title><link rel=stylesheet href=style.css>"
-            f"<h1>{escape(run.model)}, measured</h1><p class=note>model {run.fingerprint[:12]}, seed {run.seed}, "
-            f"{'all items' if run.limit is None else f'at most {run.limit} items of each'}, suite {run.suite}</p>"
-            f"<nav aria-label=benchmarks><table>{links}</table></nav><main>{body}</main></html>\n")  # fmt: skip
+            f"{SWITCH}<h1>{escape(run.model)} {word('measured')}</h1><p class=note>{_told(run)}</p>"
+            f"<nav {labelled('benchmarks')}><table>{links}</table></nav><main>{body}</main>"
+            "<script src=language.js></script></html>\n")  # fmt: skip
     index = place / "index.html"
     index.write_text(page, encoding="utf-8")
     return index
 
 
+def _told(run: Run) -> str:
+    """What run it is."""
+    size = word("all items") if run.limit is None else f"{word('at most')} {run.limit} {word('items of each')}"
+    named = {"model": run.fingerprint[:12], "seed": run.seed, "suite": escape(run.suite)}
+    return ", ".join([*(f"{word(name)} {value}" for name, value in named.items()), size])
+
+
 def _headline(name: str, scored: Scored) -> str:
     """One line of the list of benchmarks."""
     told = next((one for one in scored.results if one.is_headline), None)
-    value = "not evaluated" if told is None or told.value is None else f"{told.value:.2f} {told.unit}"
+    value = _value(told) if told else word("not evaluated")
     ends = "" if told is None or told.low is None else f"{told.low:.2f} to {told.high:.2f}"
-    warned = "look at its warnings" if scored.warned or scored.faults or scored.missing else ""
-    cells = (told.metric if told else "", value, ends, warned)
+    warned = word("look at its warnings") if scored.warned or scored.faults or scored.missing else ""
+    cells = (escape(told.metric) if told else "", value, ends, warned)
     return f'<tr><th scope=row><a href="#{escape(name)}">{escape(name)}</a></th>' + "".join(
-        f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"  # fmt: skip
+        f"<td>{cell}</td>" for cell in cells) + "</tr>"  # fmt: skip
+
+
+def _value(one: Result) -> str:
+    return word("not evaluated") if one.value is None else escape(f"{one.value:.2f} {one.unit}")
 
 
 def _section(name: str, scored: Scored, source: str) -> str:
-    warned = [f"{one.name}: {one.sentence}" for one in scored.warned]
-    warned += [f"{scored.faults} items were lost in the data"] if scored.faults else []
-    warned += [f"{scored.missing} questions are not answered yet"] if scored.missing else []
+    warned = [f"{word(one.name)}: {escape(one.sentence)}" for one in scored.warned]
+    warned += [f"{scored.faults} {word('items were lost in the data')}"] if scored.faults else []
+    warned += [f"{scored.missing} {word('questions are not answered yet')}"] if scored.missing else []
     parts = [
         f'<section id="{escape(name)}"><h2>{escape(name)}</h2>',
-        f'<p><a href="{escape(name)}.html">listen to its {len(scored.rows)} items</a></p>',
-        *(f"<p class=warning role=alert>{escape(text)}</p>" for text in warned),
-        *(f"<p class=note>assumed: {escape(text)}</p>" for text in [scored.bench.assumption] if text),
+        f'<p><a href="{escape(name)}.html">{word("listen to its items:")} {len(scored.rows)}</a></p>',
+        *(f"<p class=warning role=alert>{text}</p>" for text in warned),
+        *(f"<p class=note>{word('assumed:')} {escape(text)}</p>" for text in [scored.bench.assumption] if text),
         *_charts(name, scored, source),
         _table(scored),
-        *(f"<p class=note>contradiction: {escape(one['claim'])}; {escape(one['kind'])}</p>"
+        *(f"<p class=note>{word('contradiction:')} {escape(one['claim'])}; {escape(one['kind'])}</p>"
           for one in contradictions(name)),
     ]  # fmt: skip
     return "".join([*parts, "</section>"])
@@ -101,15 +113,15 @@ def _called(scored: Scored) -> str:
 
 
 def _table(scored: Scored) -> str:
-    head = "".join(f"<th scope=col>{title}</th>" for title in
-                   ("figure", "value", "95 %", "n", "errors", "unparsed", "not judged", ""))  # fmt: skip
+    titles = ("figure", "value", "95 %", "n", "errors", "unparsed", "not judged")
+    head = "".join(word(title, "th scope=col") for title in titles) + "<td></td>"
     body = "".join(_row(one) for one in scored.results)
     signed = "".join(f"<li class=signature>{escape(one.signature)}</li>" for one in scored.results if one.is_headline)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{signed}</ul>"
 
 
 def _row(one: Result) -> str:
-    value = "not evaluated" if one.value is None else f"{one.value:.2f} {one.unit}"
+    value = _value(one)
     ends = "" if one.low is None or one.high is None else f"{one.low:.2f} to {one.high:.2f}"
     numbers = "".join(f"<td class=number>{cell}</td>" for cell in
                       (value, ends, one.n, one.errors, one.unparsed, one.skipped))  # fmt: skip
