@@ -10,11 +10,13 @@ import platform
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from antiphon.audio.wave import Audio
-from antiphon.runtime.measure_live import measure_live
+from antiphon.runtime.measure_first import measure_first
+from antiphon.runtime.measure_live import TURNS, measure_live
 from antiphon.runtime.measure_streams import measure_streams
 from antiphon.runtime.model import load
 from antiphon.weights.find import PRESETS
@@ -31,12 +33,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--beside", default="nothing else", help="what else the machine did")
     parser.add_argument("--streams", type=int, default=8)
+    parser.add_argument("--turns", type=int, default=TURNS, help="of each detector, with a pause and without")
     parser.add_argument("--output", type=Path, default=RESULTS)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     load_before = os.getloadavg()
     model, question = load("nano"), Audio.read(PRESETS / "nano" / "question.wav")
-    figures = measure_live(model, question, streams=asked.streams)
+    figures: dict[str, Any] = {"first_sound": measure_first(model, question, streams=asked.streams)}
+    figures.update(measure_live(model, question, streams=asked.streams, turns=asked.turns))
     figures.update(measure_streams(model, question, streams=asked.streams))
     about = {
         "commit": git("rev-parse", "HEAD"),

@@ -10,7 +10,8 @@ from antiphon.rates import HEARD_HZ
 from antiphon.runtime.callers import Heard, ends_at, open_house, plain, with_pause
 from antiphon.runtime.dialogue import Speculations
 from antiphon.runtime.manner import Settings
-from antiphon.runtime.measure_live import first_sounds, shares, spread
+from antiphon.runtime.measure_first import measure_first
+from antiphon.runtime.measure_live import cut_offs, first_sounds, shares, spread
 from antiphon.runtime.model import load
 from antiphon.runtime.turns import ServerVad
 
@@ -48,6 +49,19 @@ def test_times_are_told_from_the_end_and_from_the_decision() -> None:
     assert first_sounds([Heard(9.0)]) == {"replies": 1} and spread([0.001]) == {"p50": 1.0, "p95": 1.0}
     assert shares(Speculations(8, 6, 2, 30))["committed_share"] == 0.75
     assert "committed_share" not in shares(Speculations())
+
+
+def test_cut_offs_are_told_by_the_length_of_the_pause() -> None:
+    on, off = Heard(3.0, goes_on_s=2.0, decided_s=[3.5]), Heard(3.0, goes_on_s=2.0, decided_s=[1.5, 3.5])
+    found = cut_offs([600, 150, 600, 150], [off, on, on, on])
+    assert found == {"150 ms": {"turns": 2, "cut_off": 0}, "600 ms": {"turns": 2, "cut_off": 1}}
+
+
+def test_a_first_sound_is_made_of_its_steps(nano: Path) -> None:
+    found = measure_first(load(nano), Audio.read(nano / "question.wav"), streams=2, repeats=1)
+    steps = [found[f"{name}_ms"] for name in ("hear", "prompts", "open", "tokens", "chunk")]
+    assert all(ms > 0 for ms in steps) and sum(steps) <= found["whole_ms"] + 0.1
+    assert found["prompt_steps"] > 5 and found["token_steps"] >= 16  # 4 places a step; 13 codes and their words
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from antiphon.runtime.clock import AsyncClock
 from antiphon.runtime.conversing import Counted
 from antiphon.runtime.dialogue import Speculations
 from antiphon.runtime.engine_mind import EngineMind
+from antiphon.runtime.listening import Cutting
 from antiphon.runtime.live import Live
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.local import LocalEngine
@@ -94,14 +95,14 @@ def with_pause(wave: Tensor, pause_s: float) -> Said:
 class Caller:
     """One user: says things, each when the answer to the last has been played; writes down what is heard."""
 
-    def __init__(self, mind: Mind, settings: Settings, vad: Vad) -> None:
+    def __init__(self, mind: Mind, settings: Settings, vad: Vad, cutting: Cutting) -> None:
         self.loop = asyncio.get_running_loop()
         self.heard: list[Heard] = []
         self._due_s = 0.0  # when everything that has come will have been played
         self._cpu_s = 0.0
         self._slices = 0
         self._begun_s = self._heard_s = self.loop.time()
-        self.live = Live(mind, AsyncClock(), Counted(), self._told, settings, vad)
+        self.live = Live(mind, AsyncClock(), Counted(), self._told, settings, vad, cutting)
 
     async def talk(self, turns: Sequence[Said], over: Said | None = None) -> None:
         """Say each of the turns; `over` is spoken into every reply."""
@@ -188,7 +189,7 @@ class House:
         async def call(number: int) -> None:
             await asyncio.sleep(number * apart_s)
             mind = EngineMind(self.model, self.engine, self.voices, f"caller-{id(callers)}-{number}")
-            caller = Caller(mind, settings, self.vad)
+            caller = Caller(mind, settings, self.vad, Cutting.of(self.model.variant))
             callers.append(caller)
             await caller.talk([turns[(at + number) % len(turns)] for at in range(len(turns))], over)
 

@@ -1,7 +1,10 @@
 """Conversations in real time, in figures: how soon an answer sounds, how many are held, what speculation brings.
 
-All of it is lived through by `callers.py`, by the clock: it takes minutes. Of what is named "cpu" the time of the
-process was counted, which is fair where other work shares the machine; everything else is the wall's.
+All of it is lived through by `callers.py`, by the clock: with 20 turns it takes 20 minutes. Of what is named "cpu" the
+time of the process was counted, which is fair where other work shares the machine; everything else is the wall's.
+
+People pause inside a sentence, most often for a quarter of a second, sometimes for one: so every detector hears as many
+sentences with a pause in them as without, and is asked how many it took for two turns (`cut_off`).
 """
 
 import asyncio
@@ -29,33 +32,40 @@ DETECTORS: dict[str, TurnDetector[Any]] = {
     "server_vad, 200 ms": ServerVad(silence_duration_ms=200),
     "semantic_vad": SemanticVad(),
 }
-PAUSES_MS = (300, 600, 1000)  # inside a sentence
-PAUSED = 2  # sentences with each of them
-PLAIN = 6  # turns without a pause, for each detector
+PAUSES_MS = (150, 175, 200, 250, 300, 400, 500, 600, 800, 1000)  # put into a sentence, each as often
+TURNS = 20  # without a pause, for each detector; as many with one
 AT_ONCE = (2, 4, 6, 8, 10, 12, 16)  # conversations, until they are too many
 EACH = 5  # turns of each of them
-ASKED = ("what is two plus three?", "who are you?", "hello, how are you?")
-INTERRUPTIONS = 6
+ASKED = (
+    "what is two plus three?",
+    "who are you?",
+    "hello, how are you?",
+    "what is the capital of germany?",
+    "which day comes after monday?",
+    "what is the opposite of big?",
+)
+INTERRUPTIONS = 12
 GAP_S = 0.02  # silence in a reply that counts as an underrun
 
 
-def measure_live(model: Loaded, question: Audio, *, streams: int = 8) -> dict[str, Any]:
+def measure_live(model: Loaded, question: Audio, *, streams: int = 8, turns: int = TURNS) -> dict[str, Any]:
     """The figures for users who ask a recorded question, and others that the model has read aloud before.
 
-    Raises InputError for a model that does not speak, ConfigError where the network of the VAD is not installed.
+    Every detector hears `turns` sentences without a pause, and as many with one. Raises InputError for a model that
+    does not speak, ConfigError where the network of the VAD is not installed.
     """
     if not model.speaks:
         raise InputError(f"{model.name} answers in text only, so there is nothing to time; measure one that speaks.")
     read = [speak(model, text) for text in ASKED]
     sounds = [torch.cat([event.samples for event in events if isinstance(event, AudioOut)]) for events in read]
     questions = [question, *(Audio(sound[None], SPOKEN_HZ) for sound in sounds)]
-    return asyncio.run(_measure(model, [question.heard for question in questions], streams))
+    return asyncio.run(_measure(model, [question.heard for question in questions], streams, turns))
 
 
-async def _measure(model: Loaded, questions: Sequence[Tensor], streams: int) -> dict[str, Any]:
+async def _measure(model: Loaded, questions: Sequence[Tensor], streams: int, turns: int) -> dict[str, Any]:
     async with open_house(model, streams) as house:
         await house.hold(1, Settings(detector=ServerVad()), [plain(questions[0])])  # to warm up
-        latency = {name: await _latency(house, detector, questions) for name, detector in DETECTORS.items()}
+        latency = {name: await _latency(house, detector, questions, turns) for name, detector in DETECTORS.items()}
         load = await _load(house, questions)
         held = [one["conversations"] for one in load if one["holds"]]
         return {
@@ -68,25 +78,27 @@ async def _measure(model: Loaded, questions: Sequence[Tensor], streams: int) -> 
         }
 
 
-async def _latency(house: House, detector: TurnDetector[Any], questions: Sequence[Tensor]) -> dict[str, Any]:
-    """One conversation at a time: with speculation, some sentences with a pause in them; and without, none."""
+async def _latency(
+    house: House, detector: TurnDetector[Any], questions: Sequence[Tensor], turns: int
+) -> dict[str, Any]:
+    """One conversation at a time: with speculation, half of the sentences with a pause in them; and without, none."""
     settings = Settings(detector=detector)
-    turns = [plain(questions[number % len(questions)]) for number in range(PLAIN)]
-    paused = [with_pause(question, pause / 1000) for pause in PAUSES_MS for question in questions[:PAUSED]]
-    early, counts = await house.hold(1, settings, [*turns, *paused])
-    late, _ = await house.hold(1, without_speculation(settings), turns)
+    asked = [questions[number % len(questions)] for number in range(turns)]
+    pauses = [PAUSES_MS[number % len(PAUSES_MS)] for number in range(turns)]
+    paused = [with_pause(question, pause / 1000) for question, pause in zip(asked, pauses, strict=True)]
+    early, counts = await house.hold(1, settings, [*map(plain, asked), *paused])
+    late, _ = await house.hold(1, without_speculation(settings), [*map(plain, asked)])
     guessed = [heard for heard in early[0] if heard.was_guessed]
-    whole = [heard for heard in early[0] if heard.goes_on_s is None]
+    whole, torn = early[0][:turns], early[0][turns:]
     return {
         "with_speculation": first_sounds(whole),
         "with_speculation_kept": first_sounds([heard for heard in guessed if heard.goes_on_s is None]),
         "without_speculation": first_sounds(late[0]),
         "speculations": shares(counts),
         "turns": len(early[0]),
-        "cut_off_at_a_pause": {
-            f"{pause} ms": {"turns": len(some), "cut_off": sum(heard.was_cut_off for heard in some)}
-            for pause, some in zip(PAUSES_MS, _parts(early[0][PLAIN:], PAUSED), strict=True)
-        },
+        "paused_turns": len(torn),
+        "cut_off": sum(heard.was_cut_off for heard in torn),
+        "cut_off_at_a_pause": cut_offs(pauses, torn),
     }
 
 
@@ -149,6 +161,15 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"p50": ms(at(values, 0.5)), "p95": ms(at(values, 0.95))}
 
 
+def cut_offs(pauses_ms: Sequence[int], heard: Sequence[Heard]) -> dict[str, dict[str, int]]:
+    """Of the turns with a pause of each length: how many, and how many were taken to be over at it."""
+    found = {f"{pause} ms": {"turns": 0, "cut_off": 0} for pause in sorted(set(pauses_ms))}
+    for pause, one in zip(pauses_ms, heard, strict=True):
+        found[f"{pause} ms"]["turns"] += 1
+        found[f"{pause} ms"]["cut_off"] += one.was_cut_off
+    return found
+
+
 def shares(counts: Speculations) -> dict[str, Any]:
     """How speculation fared."""
     found: dict[str, Any] = {name: getattr(counts, name) for name in ("started", "committed", "discarded")}
@@ -168,7 +189,3 @@ def at(values: Sequence[float], part: float) -> float:
 def ms(seconds: float) -> float:
     """Milliseconds, to the tenth."""
     return round(seconds * 1000, 1)
-
-
-def _parts(heard: Sequence[Heard], size: int) -> list[Sequence[Heard]]:
-    return [heard[at : at + size] for at in range(0, len(heard), size)]
