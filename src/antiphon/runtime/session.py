@@ -25,6 +25,7 @@ from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
 from antiphon.runtime.turn import Turn, Watch, remembered
+from antiphon.runtime.wardrobe import Fitting, Speaker, Wardrobe, worn
 from antiphon.text.chat import Message
 from antiphon.text.prompts import FILLERS, Reply, TaskPrompt, task_prompt
 from antiphon.tools.errands import Fill
@@ -71,7 +72,8 @@ class Session:
         self.messages: list[Message] = [Message("system", system)] if system else []
         if self.tools and variant.style == "chat":
             self.messages.append(Message("tool_json_schemas", schema(self.tools)))
-        self._clip = speak_as(voice, consent) if isinstance(voice, str | Path) else voice
+        clip = speak_as(voice, consent) if isinstance(voice, str | Path) else voice
+        self.wardrobe = Wardrobe(model, clip, self.sampling.seed)
         self._hearing, self._context = Hearing(model.limit), Context()
         self._said: list[Said] = []  # by the user, last
         self._replies, self._tools = 0, Attendant(self._understood)
@@ -87,8 +89,8 @@ class Session:
         speech = self.model.speaks if speech is None else speech
         if speech and not self.model.speaks:
             raise InputError(f"{self.model.name} answers in text only; ask for text.")
-        if speech and self._clip is None:
-            self._clip = self.model.default_voice()
+        if speech and self.voice is None:
+            self.model.default_voice()  # there is one
         if max_tokens < 1:
             raise InputError(f"max_tokens is {max_tokens}; ask for at least one token.")
         items = [said] if isinstance(said, str | Audio) else list(said)
@@ -106,16 +108,40 @@ class Session:
         """Samples a second of the spoken reply."""
         return SPOKEN_HZ
 
+    @property
+    def voice(self) -> Audio | None:
+        """The recording of the voice that speaks; None: the model's own. Setting it is `switch`."""
+        return self.wardrobe.clip
+
+    @voice.setter
+    def voice(self, voice: Audio | str | Path | None) -> None:
+        self.switch(voice)
+
+    def switch(self, voice: Audio | str | Path | None, consent: str = "") -> Fitting:
+        """Speak in another voice (None: the first one) from the next utterance on, or from the next pause of this one.
+
+        Raises InputError for a voice that is not found or may not be imitated; one of which none can be made changes
+        nothing, and the `Fitting` says so.
+        """
+        if voice is None:
+            return self.wardrobe.take_off()
+        return self.wardrobe.wear(voice if isinstance(voice, Audio) else speak_as(voice, consent))
+
+    def reset_voice(self) -> Fitting:
+        """Speak in the first voice again."""
+        return self.switch(None)
+
     def utterer(self) -> Utterer:
         """A new utterance in this session's voice."""
-        clip = self.model.default_voice() if self._clip is None else self._clip
-        opened = self.model.opened(clip, self.sampling.seed)
         assert self.model.voice is not None
-        return Utterer(self.model.voice, opened)
+        return Utterer(self.model.voice, self.wardrobe.opened())
+
+    def _speaker(self) -> Speaker:
+        return Speaker(self.wardrobe)
 
     def _reply(self, user: Message, form: Reply, max_tokens: int) -> Iterator[Event]:
         stream, watch = Stream(self.model.parts.lm, self._hearing, self._context), Watch()
-        turn = Turn(self.model, stream, self.sampling, self.tools, self.utterer if form == "speech" else None, watch)
+        turn = Turn(self.model, stream, self.sampling, self.tools, self._speaker if form == "speech" else None, watch)
         news, said = [*map(self._told, self._tools.reports()), user], list[Utterance]()
         self._replies += 1
         finish: Finish = "tools"
@@ -128,6 +154,7 @@ class Session:
                 break
             for answer in self._tools.answer(self._replies, utterance.calls, self.tools):
                 if isinstance(answer, ToolResult):
+                    answer = worn(self.wardrobe, answer)
                     news.append(self._told(answer))
                     yield answer
                 elif form == "speech" and not utterance.codes:
@@ -173,7 +200,7 @@ class Session:
         task = self.model.variant.learnt(name)
         system = task.base_text if self.model.variant.style == "base" else task.system
         sampling = sampling_of(task, self.sampling.seed)
-        other = Session(self.model, system=system, tools=(), voice=self._clip, sampling=sampling)
+        other = Session(self.model, system=system, tools=(), voice=self.voice, sampling=sampling)
         return other.reply(said, speech=task.reply == "speech", max_tokens=task.max_tokens)
 
 

@@ -14,6 +14,7 @@ from antiphon.runtime.generate import Stream, check_merged, generate
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import Utterer
+from antiphon.runtime.wardrobe import Speaker
 from antiphon.text.chat import AudioItem, Mark, Message, Piece, Prompt, Tokens, encode, render_chat
 from antiphon.text.layout import TokenLayout
 from antiphon.text.parse import Codes, ParseState, Text, Think
@@ -84,7 +85,7 @@ class Turn:
     stream: Stream
     sampling: Sampling
     tools: Sequence[Tool]
-    open_utterer: Callable[[], Utterer] | None
+    open_utterer: Callable[[], Utterer | Speaker] | None
     watch: Watch
 
     def run(self, messages: Sequence[Message], form: Reply, max_tokens: int) -> Generator[Event, None, Utterance]:
