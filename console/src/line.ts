@@ -14,7 +14,20 @@ export interface Listener {
   secret(): Promise<string | null>;
 }
 
-export class Line {
+/** A way to the server. */
+export interface Wire {
+  readonly isOpen: boolean;
+  readonly carriesSound: boolean; // both ways, beside the events
+  readonly largest: number; // letters of one event
+  readonly waiting: number; // bytes that have not left
+  open(): void;
+  close(): void;
+  send(event: Told): void;
+}
+
+export class Line implements Wire {
+  readonly carriesSound = false;
+  readonly largest = Infinity;
   private socket: WebSocket | null = null;
   private wait = FIRST_WAIT_MS;
   private timer = 0;
@@ -45,7 +58,6 @@ export class Line {
     if (this.isOpen) this.socket?.send(JSON.stringify(event));
   }
 
-  /** How much waits to leave, in bytes. */
   get waiting(): number {
     return this.socket?.bufferedAmount ?? 0;
   }

@@ -227,7 +227,8 @@ pages();
 tabs(find("panel"));
 if (!window.isSecureContext) warn("insecure");
 void meet();
-requestAnimationFrame(tick);
+tick();
+performance.mark("usable");
 
 if ("serviceWorker" in navigator && window.isSecureContext) {
   const policy = window.trustedTypes?.createPolicy("antiphon", { createScriptURL: (address) => address });

@@ -37,6 +37,11 @@ export class Server {
     return this.ask(path, { method: "POST", body: JSON.stringify(body), ...(signal ? { signal } : {}) });
   }
 
+  /** The answer to the offer of a call, both SDP. */
+  async call(offer: string): Promise<string> {
+    return (await this.ask("/v1/realtime/calls", { method: "POST", body: offer })).text();
+  }
+
   /** A key that a socket may carry, which ends soon; null where the server asks for none. */
   async secret(): Promise<string | null> {
     if (!this.key) {
@@ -77,11 +82,6 @@ function names(answer: unknown): string[] {
   return entries.map((entry) => text(entry) || text(object(entry).id) || text(object(entry).name)).filter(Boolean);
 }
 
-const MEANS: [keyof ServerFigures, string][] = [
-  ["endpoint", "antiphon_vad_endpoint_delay_seconds"],
-  ["firstToken", "antiphon_lm_ttft_seconds"],
-  ["firstSound", "antiphon_ttfa_seconds"],
-];
 const COUNTS: [keyof ServerFigures, string][] = [
   ["started", 'antiphon_speculation_total{outcome="started"}'],
   ["committed", 'antiphon_speculation_total{outcome="committed"}'],
@@ -93,10 +93,6 @@ const COUNTS: [keyof ServerFigures, string][] = [
 export function between(before: Map<string, number>, after: Map<string, number>): ServerFigures {
   const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
   const figures: ServerFigures = {};
-  for (const [key, name] of MEANS) {
-    const count = grown(`${name}_count`);
-    if (count > 0) figures[key] = (grown(`${name}_sum`) / count) * 1000;
-  }
   for (const [key, name] of COUNTS) figures[key] = grown(name);
   const compression = after.get("antiphon_context_compression_ratio");
   if (compression) figures.compression = compression;

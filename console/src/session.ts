@@ -2,7 +2,7 @@
 // so that a replay shows what was shown.
 
 import { list, number, object, soundMs, text, type Happening, type Told } from "./happening";
-import { newTurn, type ServerFigures, type Turn } from "./turn";
+import { newTurn, STAGES, type ServerFigures, type Turn } from "./turn";
 
 export type State =
   | "idle" | "listening" | "hearing" | "speculating" | "thinking" | "tool" | "speaking" | "interrupted";
@@ -12,7 +12,7 @@ const TOOL_SHOWN_MS = 600;
 
 export interface Message {
   id: string;
-  kind: "user" | "answer" | "tool" | "notice";
+  kind: "user" | "answer" | "tool" | "notice" | "thought";
   text: string;
   isDone: boolean;
   soundMs: number; // of an answer, what has come
@@ -37,7 +37,8 @@ export class Session {
   private interruptedAt = -Infinity;
   private calledAt = -Infinity;
   private now = 0;
-  private replyBegan = 0;
+  private dueAt = 0; // the next reply
+  private reply: { turn: Turn; began: number; dueAt: number } | null = null; // under way
 
   /** One happening, in order. */
   take({ at, event }: Happening): void {
@@ -79,7 +80,7 @@ export class Session {
     this.isOpen = isOpen;
     if (isOpen) return;
     this.isHearing = this.isSpeculating = this.isWaiting = false;
-    this.response = this.playing = null;
+    this.response = this.playing = this.reply = null;
     this.running.clear();
     for (const message of this.messages) message.isDone = true;
   }
@@ -93,6 +94,7 @@ export class Session {
   speechStopped(at: number): void {
     this.isHearing = this.isSpeculating = false;
     this.isWaiting = this.answersByItself();
+    this.dueAt = at;
     if (this.turn) this.turn.marks.stopTold = at;
   }
 
@@ -108,6 +110,7 @@ export class Session {
   asked(at: number): void {
     this.isWaiting = true;
     this.isHearing = false;
+    this.dueAt = at;
     const turn = this.turn;
     if (turn && turn.marks.stopTold === undefined) turn.marks.stopTold = at;
   }
@@ -121,25 +124,49 @@ export class Session {
   responseCreated(id: string, at: number): void {
     this.response = id;
     this.isWaiting = false;
-    this.replyBegan = at;
     const turn = this.turn ?? this.begin(true);
+    this.reply = { turn, began: at, dueAt: this.dueAt };
     turn.marks.created ??= at;
   }
 
-  responseDone(response: Record<string, unknown>, at: number): void {
+  responseDone(event: Told, at: number): void {
+    const response = object(event.response);
+    const addition = object(event.antiphon);
+    const items = list(response.output).map(object);
+    if (text(addition.thought)) this.think(text(addition.thought), text(response.id), text(items[0]?.id));
     this.response = null;
-    const turn = this.turn;
-    if (!turn) return;
-    const tokens = number(object(response.usage).output_tokens);
-    turn.marks.done = at;
-    turn.status = text(response.status);
-    if (at > this.replyBegan) turn.tokensPerS = (tokens / (at - this.replyBegan)) * 1000;
-    for (const raw of list(response.output)) {
-      const item = object(raw);
+    const reply = this.reply;
+    this.reply = null;
+    for (const item of items) {
       const message = this.message(text(item.id));
       if (message) message.isDone = true;
     }
-    if (turn.status === "failed") this.notice(text(object(object(response.status_details).error).message), at);
+    const status = text(response.status);
+    if (status === "failed") this.notice(text(object(object(response.status_details).error).message), at);
+    if (!reply) return;
+    const { turn, began, dueAt } = reply;
+    const tokens = number(object(response.usage).output_tokens);
+    turn.marks.done = at;
+    turn.status = status;
+    if (at > began) turn.tokensPerS = (tokens / (at - began)) * 1000;
+    this.measured(turn, object(addition.figures), dueAt);
+  }
+
+  /** The stages of the reply whose sound was the first of its turn. */
+  private measured(turn: Turn, figures: Record<string, unknown>, dueAt: number): void {
+    if (turn.stages.firstByte !== undefined || !Object.keys(figures).length) return;
+    turn.dueAt = dueAt;
+    for (const [name, key] of STAGES) {
+      if (typeof figures[key] === "number") turn.stages[name] = number(figures[key]);
+    }
+  }
+
+  /** What the model thought stands before what it said then. */
+  private think(thought: string, response: string, before: string): void {
+    const message = this.put(`thought-${response}`, "thought");
+    Object.assign(message, { text: thought, isDone: true });
+    const place = this.messages.findIndex((one) => one.id === before);
+    if (place >= 0) this.messages.splice(place, 0, ...this.messages.splice(this.messages.indexOf(message), 1));
   }
 
   /** Something arrived for an item of the reply. */
@@ -226,7 +253,7 @@ const HANDLERS = new Map<string, Handler>(Object.entries<Handler>({
   "conversation.item.input_audio_transcription.failed": (s, e) =>
     void Object.assign(s.put(text(e.item_id), "user"), { isDone: true }),
   "response.created": (s, e, at) => s.responseCreated(text(object(e.response).id), at),
-  "response.done": (s, e, at) => s.responseDone(object(e.response), at),
+  "response.done": (s, e, at) => s.responseDone(e, at),
   "response.output_audio_transcript.delta": words,
   "response.output_text.delta": words,
   "response.output_audio.delta": (s, e, at) => s.sound(text(e.item_id), soundMs(e.delta), at),

@@ -16,6 +16,7 @@ export interface Settings {
   interrupts: boolean;
   tools: string[];
   microphone: string;
+  link: "socket" | "call";
 }
 
 export const USUAL: Settings = {
@@ -31,6 +32,7 @@ export const USUAL: Settings = {
   interrupts: true,
   tools: TOOLS.map((tool) => tool.name),
   microphone: "",
+  link: "socket",
 };
 
 export function load(): Settings {

@@ -2,9 +2,12 @@
 //
 //   microphone ──> Stage ──> Line ──> server          each of them tells; `happened` writes it down,
 //   loudspeaker <── Stage <── Line <── server          shows it to the session, and nothing else changes the session
+//
+// A call in place of the line carries the sound itself; then it is the server that plays it and knows what was heard.
 
 import { object, text, withoutSound, type From, type Happening, type Told } from "./happening";
-import { Line } from "./line";
+import { Call } from "./call";
+import { Line, type Wire } from "./line";
 import { between, NeedsKey, type Server } from "./server";
 import { Session } from "./session";
 import { update, type Settings } from "./settings";
@@ -12,6 +15,7 @@ import { NoMicrophone, Stage, type Flushed } from "./sound/stage";
 import { decoded, fromBase64, loudness, RATE, toBase64 } from "./sound/pcm";
 import type { Frame } from "./sound/messages";
 import { Recording } from "./sound/recording";
+import { Remote } from "./sound/remote";
 import { TOOLS } from "./tools";
 import { say, type Word } from "./words";
 
@@ -19,6 +23,7 @@ const MOST_KEPT = 20_000; // happenings
 const MOST_WAITING = 1 << 20; // bytes that have not left: then sound is dropped, not queued
 const SENT_FRAMES = 2; // of 20 ms, in one message
 const SHORTEST_HOLD_MS = 200;
+const SILENCE_MS = 15_000; // of a server that owes something
 const WATCH_MS = 400; // between two looks at whether the server speculates
 const REMEMBERED = 20; // messages that are told again to a session that begins anew
 const MOST_CALLS = 16; // in one turn: a model that calls for ever is stopped
@@ -39,7 +44,10 @@ export class Talk {
   happenings: Happening[] = [];
   isMuted = false;
   private readonly stage: Stage;
-  private readonly line: Line;
+  private readonly socket: Line;
+  private readonly call: Call;
+  private readonly remote = new Remote((event) => this.happened("page", event));
+  private line: Wire;
   private isHolding = false;
   private heldMs = 0;
   private unsent: Int16Array[] = [];
@@ -52,6 +60,8 @@ export class Talk {
   private hasSpoken = false;
   private figuresBefore: Map<string, number> | null = null;
   private watching = 0;
+  private owing = 0;
+  private silenced = new Set<string>(); // replies and items that were cut: what still comes of them is not played
   private wake: WakeLockSentinel | null = null;
   private count = 0;
   private calls = 0; // of tools, in this turn
@@ -63,17 +73,20 @@ export class Talk {
     private readonly onlooker: Onlooker,
   ) {
     this.stage = new Stage({
-      frame: (frame) => this.frame(frame),
+      frame: (frame, at) => this.frame(frame, at),
       started: (item, at) => this.happened("page", { type: "page.started", item_id: item, at }),
       finished: (item) => this.happened("page", { type: "page.finished", item_id: item }),
       unplugged: () => this.deafened("unplugged"),
     });
-    this.line = new Line({
+    const listener = {
       secret: () => this.secret(),
       opened: () => this.opened(),
-      told: (event) => this.told(event),
-      closed: (waitMs) => this.closed(waitMs),
-    });
+      told: (event: Told) => this.told(event),
+      closed: (waitMs: number | null) => this.closed(waitMs),
+    };
+    this.line = this.socket = new Line(listener);
+    const calling = { ...listener, voice: (stream: MediaStream) => this.stage.voice(stream), failed: () => this.unanswered() };
+    this.call = new Call(calling, (offer) => this.server.call(offer), () => this.stage.microphone);
   }
 
   get isListening(): boolean {
@@ -84,10 +97,14 @@ export class Talk {
 
   /** Open the line and the microphone. */
   async start(): Promise<void> {
-    this.line.open();
+    const calls = this.settings.link === "call" && !this.line.isOpen;
+    if (!calls) this.line.open();
     try {
       await this.stage.listen(this.settings.microphone);
       this.warn(null);
+      if (calls) this.line = this.call;
+      this.line.open();
+      this.listenOrNot();
       this.happened("page", { type: "page.listening", is: true });
       this.wake = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
     } catch (error) {
@@ -98,9 +115,26 @@ export class Talk {
   /** Close both. */
   async end(): Promise<void> {
     await this.stage.flush();
-    this.deafened(null);
     this.line.close();
-    this.warn(null);
+    this.line = this.socket;
+    this.deafened(null);
+    this.stage.voice(null);
+  }
+
+  /** There is no call to be had, or no more: by the socket, then. */
+  private unanswered(): void {
+    this.closed(0);
+    this.stage.voice(null);
+    this.line = this.socket;
+    this.listenOrNot();
+    this.line.open();
+    this.warn("call_failed");
+  }
+
+  /** In a call the microphone is always heard, so it is silent while nobody is to hear it. */
+  private listenOrNot(): void {
+    const isHeard = !this.isMuted && (this.settings.turns !== "hold" || this.isHolding);
+    this.stage.enable(isHeard || !this.line.carriesSound);
   }
 
   microphones(): Promise<MediaDeviceInfo[]> {
@@ -109,6 +143,7 @@ export class Talk {
 
   mute(isMuted: boolean): void {
     this.isMuted = isMuted;
+    this.listenOrNot();
     this.happened("page", { type: "page.muted", is: isMuted });
   }
 
@@ -120,12 +155,15 @@ export class Talk {
     if (!this.isListening) await this.start();
     if (this.session.response || this.session.playing) await this.interrupt();
     this.calls = 0;
+    if (this.line.carriesSound) this.send({ type: "input_audio_buffer.clear" });
+    this.listenOrNot();
     this.happened("page", { type: "page.held" });
   }
 
   release(): void {
     if (!this.isHolding) return;
     this.isHolding = false;
+    this.listenOrNot();
     this.sendSound();
     if (this.heldMs < SHORTEST_HOLD_MS) {
       this.send({ type: "input_audio_buffer.clear" });
@@ -149,7 +187,9 @@ export class Talk {
     const samples = await decoded(file).catch(() => null);
     if (!samples) return this.warn("unreadable", file.name);
     if (samples.byteLength > LARGEST_SOUND) return this.warn("too_long", file.name);
-    await this.turn([{ type: "input_audio", audio: toBase64(samples) }], file.name);
+    const audio = toBase64(samples);
+    if (audio.length > this.line.largest) return this.warn("too_long_to_call", file.name);
+    await this.turn([{ type: "input_audio", audio }], file.name);
   }
 
   /** Silence, and what was not heard is not in the conversation. */
@@ -163,6 +203,7 @@ export class Talk {
     const other = settings.microphone !== this.settings.microphone;
     this.settings = settings;
     if (this.isReady) this.send(this.wished());
+    this.listenOrNot();
     if (other && this.isListening) await this.start();
   }
 
@@ -194,6 +235,7 @@ export class Talk {
   private opened(): void {
     if (this.warning === "reconnecting") this.warn(null);
     this.happened("page", { type: "page.opened" });
+    this.owed();
     void this.server.sums().then((sums) => (this.figuresBefore = sums), () => null);
   }
 
@@ -202,17 +244,28 @@ export class Talk {
     this.isReady = this.hasSpoken = false;
     this.afterReply = [];
     clearInterval(this.watching);
+    clearTimeout(this.owing);
     if (wasOpen) this.happened("page", { type: "page.closed", reason: waitMs === null ? "" : say("lost") });
     if (waitMs === null) return;
     void this.stage.flush();
-    this.warn("reconnecting", String(Math.ceil(waitMs / 1000)));
+    if (waitMs) this.warn("reconnecting", String(Math.ceil(waitMs / 1000)));
+  }
+
+  /** The server is to say something now; where it does not, the person is told. */
+  private owed(): void {
+    clearTimeout(this.owing);
+    this.owing = window.setTimeout(() => this.warn("silent"), SILENCE_MS);
   }
 
   private told(event: Told): void {
+    clearTimeout(this.owing);
+    if (this.warning === "silent") this.warn(null);
     if (event.type === "input_audio_buffer.speech_stopped") {
       this.happened("page", { type: "page.voice_ended", at: this.lastLoud });
     }
     this.happened("server", event);
+    const cut = this.line.carriesSound ? this.remote.told(event) : null;
+    if (cut) this.send({ type: "conversation.item.retrieve", item_id: cut });
     RECEIVES.get(event.type)?.(this, event);
   }
 
@@ -244,7 +297,12 @@ export class Talk {
 
   sounded(event: Told): void {
     this.hasSpoken = true;
+    if (this.silenced.has(text(event.response_id)) || this.silenced.has(text(event.item_id))) return;
     this.stage.play(text(event.item_id), fromBase64(text(event.delta)));
+  }
+
+  replyBegan(): void {
+    this.silenced.clear(); // the line keeps its order: of those before nothing comes any more
   }
 
   soundDone(event: Told): void {
@@ -295,6 +353,7 @@ export class Talk {
   private ask(): void {
     this.happened("page", { type: "page.asked" });
     this.send({ type: "response.create" });
+    this.owed();
   }
 
   /** Now, or as soon as the reply that is under way has come to its end. */
@@ -317,14 +376,14 @@ export class Talk {
 
   // --- the sound --------------------------------------------------------------------------------------------------
 
-  private frame(frame: Frame): void {
-    const now = performance.now();
+  private frame(frame: Frame, now: number): void {
     this.recording.add(frame, now);
     if (frame.underrun) this.happened("page", { type: "page.underrun", ms: (frame.underrun / RATE) * 1000 });
     if (frame.item && now - this.toldPlayed > 100) {
       this.toldPlayed = now;
       this.happened("page", { type: "page.played", item_id: frame.item, ms: (frame.played / RATE) * 1000 });
     }
+    if (this.line.carriesSound) this.remote.frame(frame.out, now);
     if (this.isListening) this.hear(frame.mic, now);
   }
 
@@ -334,6 +393,7 @@ export class Talk {
     if (loud > Math.max(0.01, this.floor * 4)) this.lastLoud = now;
     if (this.settings.turns === "hold" && !this.isHolding) return;
     if (this.isHolding) this.heldMs += 20;
+    if (this.line.carriesSound) return;
     this.unsent.push(this.isMuted ? new Int16Array(samples.length) : samples);
     if (this.unsent.length >= SENT_FRAMES) this.sendSound();
   }
@@ -352,6 +412,12 @@ export class Talk {
 
   /** What sounds ends here; the server learns how much of it was heard, and says which words that were. */
   private async hush(at: number): Promise<void> {
+    if (this.line.carriesSound) {
+      this.remote.cutting(at);
+      this.send({ type: "output_audio_buffer.clear" });
+      return;
+    }
+    for (const cut of [this.session.response, this.session.playing]) if (cut) this.silenced.add(cut);
     const flushed: Flushed | null = await this.stage.flush();
     if (!flushed?.item) return;
     const { item, heardMs } = flushed;
@@ -388,6 +454,7 @@ type Receiver = (talk: Talk, event: Told) => void;
 const RECEIVES = new Map<string, Receiver>(Object.entries<Receiver>({
   "session.created": (talk) => talk.created(),
   "session.updated": (talk) => talk.updated(),
+  "response.created": (talk) => talk.replyBegan(),
   "response.output_audio.delta": (talk, event) => talk.sounded(event),
   "response.output_audio.done": (talk, event) => talk.soundDone(event),
   "input_audio_buffer.speech_started": (talk) => talk.speechStarted(),

@@ -13,11 +13,30 @@ export interface Marks {
   silentAt?: number; // and it is silent
 }
 
-/** What the server's own figures say of the turn, in milliseconds; a turn of others in between makes them theirs, too. */
-export interface ServerFigures {
-  endpoint?: number;
+/** What the server says of a reply, in milliseconds since it was due; what it did before, by speculation, is negative. */
+export interface Stages {
+  endpoint?: number; // the silence before the decision
+  begun?: number;
+  encoder?: number;
   firstToken?: number;
-  firstSound?: number;
+  codes?: number;
+  vocoder?: number;
+  firstByte?: number;
+}
+
+/** The names that the server has for them. */
+export const STAGES: readonly [keyof Stages, string][] = [
+  ["endpoint", "endpoint_ms"],
+  ["begun", "begun_ms"],
+  ["encoder", "encoded_ms"],
+  ["firstToken", "first_token_ms"],
+  ["codes", "first_codes_ms"],
+  ["vocoder", "first_wave_ms"],
+  ["firstByte", "first_byte_ms"],
+];
+
+/** What the server's page of figures says of the time of the turn; a turn of others in between makes it theirs, too. */
+export interface ServerFigures {
   started?: number;
   committed?: number;
   discarded?: number;
@@ -30,23 +49,35 @@ export interface Turn {
   isTyped: boolean;
   marks: Marks;
   server: ServerFigures;
+  stages: Stages;
+  dueAt?: number; // since when they count
   tokensPerS: number;
   underrunMs: number;
   status: string;
 }
 
 export function newTurn(number: number, isTyped: boolean): Turn {
-  return { number, isTyped, marks: {}, server: {}, tokensPerS: 0, underrunMs: 0, status: "" };
+  return { number, isTyped, marks: {}, server: {}, stages: {}, tokensPerS: 0, underrunMs: 0, status: "" };
 }
 
-export type Span = "endpoint" | "firstText" | "firstSound" | "played";
+export type Span =
+  | "endpoint" | "encoder" | "firstToken" | "codes" | "vocoder" | "firstByte" | "firstText" | "firstSound" | "played";
 
 /** The stretches from the end of the voice to the first sample played, those that are known. */
 export function spans(turn: Turn): [Span, number][] {
   const { voiceEnd, stopTold, firstText, firstSound, firstPlayed } = turn.marks;
+  const { stages, dueAt } = turn;
+  const told = (name: keyof Stages) => {
+    const value = stages[name];
+    return value === undefined || dueAt === undefined ? undefined : dueAt + value;
+  };
+  const inside: [Span, number | undefined][] =
+    told("firstByte") === undefined
+      ? [["firstText", firstText]]
+      : (["encoder", "firstToken", "codes", "vocoder", "firstByte"] as const).map((name) => [name, told(name)]);
   const steps: [Span, number | undefined][] = [
     ["endpoint", stopTold],
-    ["firstText", firstText],
+    ...inside,
     ["firstSound", firstSound],
     ["played", firstPlayed],
   ];

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 PATIENCE_MS = 90_000  # for anything to happen, on a machine with other work
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -24,18 +24,25 @@ WATCH = """
 
 
 @contextmanager
-def chromium(
-    playwright: Playwright, microphone: Path | None = None, *flags: str, **context: Any
-) -> Iterator[BrowserContext]:
+def launched(playwright: Playwright, microphone: Path | None = None, *flags: str) -> Iterator[Browser]:
     """A browser; its microphone plays a recording once, from when it is opened, and without one it is refused."""
     given = ["--no-sandbox", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required", *flags]
     if microphone is not None:
         given += ["--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}%noloop"]
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=given)
     try:
-        yield browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", **context)
+        yield browser
     finally:
         browser.close()
+
+
+@contextmanager
+def chromium(
+    playwright: Playwright, microphone: Path | None = None, *flags: str, **context: Any
+) -> Iterator[BrowserContext]:
+    """One window of a browser of its own."""
+    with launched(playwright, microphone, *flags) as browser:
+        yield browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", **context)
 
 
 @dataclass

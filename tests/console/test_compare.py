@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Playwright, Route, expect
 
 from ..server.running import Running
 from .browser import PATIENCE_MS, Console, chromium
+from .played import lists
 
 PARIS = "the capital of france is paris."
 DROP = """
@@ -68,10 +69,11 @@ def test_answers_stand_side_by_side(playwright: Playwright, server: Running, nan
         assert console.faults == []
 
 
-def test_what_is_not_taken_is_said_before_it_is_read(playwright: Playwright, server: Running) -> None:
+def test_what_is_not_taken_is_said_before_it_is_read(playwright: Playwright, page_alone: str) -> None:
     """Two gigabytes, a text, nothing at all; and a drop never leaves the page, not that of the conversation either."""
     with chromium(playwright) as context:
-        console = Console.open(context, f"http://127.0.0.1:{server.port}/")
+        lists(context)
+        console = Console.open(context, page_alone)
         assert console.page.evaluate(DROP, ["long.wav", "audio/wav", 2 << 30])
         expect(console.page.locator("#notice")).to_have_attribute("data-why", "too_long")
         page = opened(console)
@@ -90,9 +92,9 @@ def test_what_is_not_taken_is_said_before_it_is_read(playwright: Playwright, ser
         assert console.faults == []
 
 
-def test_a_server_that_fails_between_two_answers(playwright: Playwright, server: Running, nano: Path) -> None:
+def test_a_server_that_fails_between_two_answers(playwright: Playwright, page_alone: str, nano: Path) -> None:
     """A refusal stands where the answer would; what is made up is text; what the voice is said to be is chips."""
-    told = "That is a <b>woman</b>. The speaker sounds happy, the voice is high."
+    told = "That is a woman. <b>The</b> speaker sounds happy, the voice is high."
     asked: list[dict[str, Any]] = []
 
     def reply(route: Route) -> None:
@@ -106,8 +108,9 @@ def test_a_server_that_fails_between_two_answers(playwright: Playwright, server:
             route.fulfill(content_type="text/event-stream", body=f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n")
 
     with chromium(playwright) as context:
+        lists(context)
         context.route("**/v1/chat/completions", reply)
-        console = Console.open(context, f"http://127.0.0.1:{server.port}/")
+        console = Console.open(context, page_alone)
         page = opened(console)
         page.set_input_files("#recordings", [nano / "question.wav"])
         page.uncheck("#tasks [value=transcribe]")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,20 @@ from playwright.sync_api import Playwright, expect
 
 from antiphon.server import console as served
 
-from ..server.running import Running
 from .browser import Console, chromium
+from .played import Said, given, lists, play, sound
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
+DONE = {"id": "r", "status": "completed", "output": [{"id": "a"}], "usage": {"output_tokens": 9}}
+REPLY: list[Said] = [
+    {"type": "response.created", "response": {"id": "r"}},
+    {"type": "response.function_call_arguments.done", "call_id": "c", "name": "nothing", "arguments": "{}"},
+    {"type": "response.output_audio_transcript.delta", "item_id": "a", "delta": "The speaker sounds happy."},
+    {"type": "response.output_audio.delta", "response_id": "r", "item_id": "a", "delta": sound(0.3)},
+    {"type": "response.output_audio.done", "item_id": "a"},
+    {"type": "response.done", "response": DONE, "antiphon": {"figures": {"first_byte_ms": 40}, "thought": "hm"}},
+]
 SIZES = {"desk": {"width": 1280, "height": 800}, "telephone": {"width": 390, "height": 844}}
 
 pytestmark = pytest.mark.console
@@ -28,13 +38,24 @@ def faults(console: Console) -> list[tuple[str, str, list[str]]]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_nothing_is_in_anybodys_way(playwright: Playwright, server: Running, size: str) -> None:
+def test_nothing_is_in_anybodys_way(playwright: Playwright, page_alone: str, nano: Path, size: str) -> None:
+    """Neither in a conversation with everything that it can show, nor where answers are compared."""
+
+    left = list(REPLY)
+
+    def answering(event: Said, tell: Callable[[Said], None]) -> None:
+        while event["type"] == "response.create" and left:
+            tell(left.pop(0))
+
     with chromium(playwright) as context:
-        console = Console.open(context, f"http://127.0.0.1:{server.port}/")
+        play(context, answering)
+        context.route("**/v1/chat/completions", given({"error": {"message": "no"}}))
+        console = Console.open(context, page_alone)
         console.page.set_viewport_size(SIZES[size])  # type: ignore[arg-type]
         console.write("what is the capital of france?")
         console.reaches("speaking")
         console.reaches("idle")
+        expect(console.page.locator("#said .thought, #said .chips, #said .card")).to_have_count(3)
         console.page.evaluate(AXE.read_text(encoding="utf-8"))
         for theme in ("light", "dark"):
             console.page.select_option("#theme", theme)
@@ -42,13 +63,30 @@ def test_nothing_is_in_anybodys_way(playwright: Playwright, server: Running, siz
                 console.look(tab)
                 console.page.wait_for_timeout(200)
                 assert faults(console) == [], (theme, tab)
-        width = console.page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
-        assert width[0] <= width[1], "the page is wider than the window"
+        fits(console)
+        console.page.click("#to-compare")
+        console.page.set_input_files("#recordings", [nano / "question.wav"])
+        console.page.click("#ask")
+        expect(console.page.locator("article[data-state]")).to_have_count(1)
+        for theme in ("light", "dark"):
+            console.page.select_option("#theme", theme)
+            console.page.wait_for_timeout(200)
+            assert faults(console) == [], (theme, "compare")
+        fits(console)
 
 
-def test_both_languages(playwright: Playwright, server: Running) -> None:
+def fits(console: Console) -> None:
+    width = console.page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1], "the page is wider than the window"
+
+
+@pytest.mark.parametrize("place", ["", "#compare"])
+def test_both_languages(playwright: Playwright, page_alone: str, place: str) -> None:
     with chromium(playwright) as context:
-        console = Console.open(context, f"http://127.0.0.1:{server.port}/")
+        lists(context)
+        console = Console.open(context, page_alone)
+        console.page.goto(page_alone + place)
+        expect(console.page.locator("#tasks input")).not_to_have_count(0)
         english = console.page.locator("body").inner_text()
         console.page.select_option("#language", "zh")
         expect(console.page.locator("#talk")).to_have_text("开始说话")
@@ -60,9 +98,10 @@ def test_both_languages(playwright: Playwright, server: Running) -> None:
         expect(console.page.locator("#talk")).to_have_text("开始说话")
 
 
-def test_tabs_by_keyboard(playwright: Playwright, server: Running) -> None:
+def test_tabs_by_keyboard(playwright: Playwright, page_alone: str) -> None:
     with chromium(playwright) as context:
-        console = Console.open(context, f"http://127.0.0.1:{server.port}/")
+        lists(context)
+        console = Console.open(context, page_alone)
         console.page.focus("#tab-latency")
         console.page.keyboard.press("ArrowRight")
         expect(console.page.locator("#events")).to_be_visible()

@@ -4,7 +4,8 @@ import type { Frame, FromWorklet, ToWorklet } from "./messages";
 import { RATE } from "./pcm";
 
 export interface Ears {
-  frame(frame: Frame): void;
+  /** `at`: the page's clock at the end of the frame, however late it is told. */
+  frame(frame: Frame, at: number): void;
   started(item: string, at: number): void;
   finished(item: string, at: number): void;
   unplugged(): void;
@@ -28,6 +29,7 @@ export class Stage {
   private node: AudioWorkletNode | null = null;
   private stream: MediaStream | null = null;
   private source: MediaStreamAudioSourceNode | null = null;
+  private other: { player: HTMLAudioElement; source: MediaStreamAudioSourceNode } | null = null;
   private flushing: ((flushed: Flushed) => void)[] = [];
 
   constructor(private readonly ears: Ears) {}
@@ -46,7 +48,7 @@ export class Stage {
       const context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
       this.context = context;
       await context.audioWorklet.addModule("./worklet.js");
-      this.node = new AudioWorkletNode(context, "antiphon", { numberOfInputs: 1, outputChannelCount: [1] });
+      this.node = new AudioWorkletNode(context, "antiphon", { numberOfInputs: 2, outputChannelCount: [1] });
       this.node.port.onmessage = (message: MessageEvent<FromWorklet>) => this.told(message.data);
       this.node.connect(context.destination);
     }
@@ -76,6 +78,30 @@ export class Stage {
     this.source = this.stream = null;
   }
 
+  get microphone(): MediaStream | null {
+    return this.stream;
+  }
+
+  /** Whether the microphone gives sound, or silence. */
+  enable(is: boolean): void {
+    for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = is;
+  }
+
+  /** Play what comes through a track of a call; null: nothing any more. */
+  voice(stream: MediaStream | null): void {
+    this.other?.source.disconnect();
+    if (this.other) this.other.player.srcObject = null;
+    this.other = null;
+    if (!stream || !this.context || !this.node) return;
+    const player = new Audio(); // without one, the track of a call gives no sound
+    player.muted = true;
+    player.srcObject = stream;
+    void player.play().catch(() => null);
+    const source = this.context.createMediaStreamSource(stream);
+    source.connect(this.node, 0, 1);
+    this.other = { player, source };
+  }
+
   async microphones(): Promise<MediaDeviceInfo[]> {
     const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     return all.filter((device) => device.kind === "audioinput" && device.deviceId);
@@ -98,9 +124,12 @@ export class Stage {
 
   /** The page's clock when a frame of the audio clock leaves the loudspeaker. */
   private timeOf(frame: number): number {
-    const context = this.context;
-    if (!context) return performance.now();
-    return performance.now() + (frame / RATE - context.currentTime + this.latency()) * 1000;
+    return this.momentOf(frame) + this.latency() * 1000;
+  }
+
+  /** The page's clock at a frame of the audio clock. */
+  private momentOf(frame: number): number {
+    return performance.now() + (frame / RATE - (this.context?.currentTime ?? 0)) * 1000;
   }
 
   private latency(): number {
@@ -112,7 +141,7 @@ export class Stage {
   }
 
   private told(message: FromWorklet): void {
-    if (message.tell === "frame") this.ears.frame(message);
+    if (message.tell === "frame") this.ears.frame(message, this.momentOf(message.frame));
     else if (message.tell === "started") this.ears.started(message.item, this.timeOf(message.frame));
     else if (message.tell === "finished") this.ears.finished(message.item, this.timeOf(message.frame));
     else {

@@ -1,6 +1,7 @@
 // Both sides of the conversation on one clock: what the microphone gives and what is played, sample by sample.
 //
 //   main  ── play | end | flush ──>  ring of pieces ──> output ─┐
+//   call  ── its track ───────────────────────────────────> + ──┤
 //   main  <── frame (20 ms of both) <── microphone ─────────────┘
 //
 // A flush drops what has not been handed to the output, and says to the sample how much of the item had been.
@@ -42,6 +43,8 @@ class Sound extends AudioWorkletProcessor {
     const said = channels[0];
     if (!said) return true;
     this.fill(said);
+    const called = inputs[1]?.[0];
+    if (called) for (let i = 0; i < said.length; i++) said[i] = (said[i] ?? 0) + (called[i] ?? 0);
     for (const other of channels.slice(1)) other.set(said);
     for (let i = 0; i < said.length; i++) {
       this.mic[this.filled] = pcm(heard?.[i] ?? 0);

@@ -106,6 +106,7 @@ export class Choices {
       aloud: given.has("aloud"),
       interrupts: given.has("interrupts"),
       turns: word("turns") as Settings["turns"],
+      link: word("link") as Settings["link"],
       eagerness: word("eagerness") as Settings["eagerness"],
       threshold: bounded("threshold", 0, 1),
       silenceMs: bounded("silenceMs", 64, 10_000),

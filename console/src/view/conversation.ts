@@ -1,7 +1,9 @@
 // What was said, by both sides: words light up as they are heard, and are struck out where they were not.
 
 import type { Message, Session } from "../session";
+import { noticed } from "../noticed";
 import { say, translate } from "../words";
+import { chips } from "./chips";
 import { find, make, ms } from "./element";
 
 const LETTERS_PER_MS = 0.016; // of speech whose end is not known yet
@@ -21,6 +23,15 @@ export class Conversation {
       }
     }
     for (const message of session.messages) this.update(message, session.playing === message.id);
+    for (const [at, { id, kind }] of session.messages.entries()) {
+      if (kind === "thought") this.place(id, session.messages[at + 1]?.id);
+    }
+  }
+
+  /** A thought is told when its answer is over, and stands before it. */
+  private place(id: string, next: string | undefined): void {
+    const [line, other] = [this.shown.get(id)?.element, this.shown.get(next ?? "")?.element];
+    if (line && other && line.nextSibling !== other) other.before(line);
   }
 
   private update(message: Message, isPlaying: boolean): void {
@@ -34,7 +45,7 @@ export class Conversation {
     }
     line.key = key;
     const isAtEnd = this.isAtEnd();
-    const wasOpen = line.element.querySelector("details")?.open ?? true;
+    const wasOpen = line.element.querySelector("details")?.open ?? message.kind === "tool";
     line.element.replaceChildren(...drawn(message, isPlaying, wasOpen));
     translate(line.element);
     if (isAtEnd) this.lines.lastElementChild?.scrollIntoView({ block: "nearest" });
@@ -53,9 +64,16 @@ export class Conversation {
 function drawn(message: Message, isPlaying: boolean, isOpen: boolean): Node[] {
   if (message.kind === "notice") return [make("p", {}, message.text)];
   if (message.kind === "tool") return [card(message, isOpen)];
+  if (message.kind === "thought") return [thought(message, isOpen)];
   const who = message.kind === "user" ? make("b", { "data-say": "you" }) : make("b", {}, "antiphon");
   if (message.kind === "user") return [who, make("p", {}, message.text || (message.isDone ? "…" : "· · ·"))];
-  return [who, answer(message, isPlaying)];
+  const found = message.isDone && !message.isCut ? noticed(message.text) : [];
+  return [who, answer(message, isPlaying), ...(found.length ? [chips(found)] : [])];
+}
+
+function thought(message: Message, isOpen: boolean): HTMLElement {
+  const title = make("summary", { "data-say": "thought" });
+  return make("details", { class: "thought", open: isOpen }, title, make("p", {}, message.text));
 }
 
 function answer(message: Message, isPlaying: boolean): HTMLElement {
@@ -73,7 +91,8 @@ function answer(message: Message, isPlaying: boolean): HTMLElement {
 
 /** How many letters have sounded: by the share of the sound that has, to the end of a word. */
 function heardLetters(message: Message): number {
-  const whole = message.isDone ? message.soundMs : Math.max(message.soundMs, message.text.length / LETTERS_PER_MS);
+  const isKnown = message.isDone && message.soundMs > 0; // of a call's sound nothing is known
+  const whole = isKnown ? message.soundMs : Math.max(message.soundMs, message.text.length / LETTERS_PER_MS);
   if (!whole) return message.text.length;
   const count = Math.ceil((message.playedMs / whole) * message.text.length);
   const end = message.text.slice(count).search(/\s|$/);

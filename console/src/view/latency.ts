@@ -1,7 +1,7 @@
 // Where the milliseconds of each turn went, and what is usual.
 
 import type { Session } from "../session";
-import { figure, quantile, spans, type Figure, type Turn } from "../turn";
+import { figure, quantile, spans, STAGES, type Figure, type Turn } from "../turn";
 import { say } from "../words";
 import { find, make, ms } from "./element";
 
@@ -45,7 +45,8 @@ function row(name: Figure, turns: Turn[]): HTMLElement {
 function drawn(turn: Turn, isOpen: boolean): HTMLElement {
   const parts = spans(turn);
   const whole = parts.reduce((sum, [, value]) => sum + value, 0);
-  const bar = make("div", { class: "bar", "aria-hidden": "true" });
+  const isAhead = (turn.stages.begun ?? 0) < 0;
+  const bar = make("div", { class: "bar", "aria-hidden": "true", "data-ahead": isAhead });
   for (const [name, value] of parts) {
     const part = make("span", { "data-span": name, title: `${say(name)}: ${ms(value)}` });
     part.style.flexGrow = String(Math.max(value, 1));
@@ -60,15 +61,14 @@ function drawn(turn: Turn, isOpen: boolean): HTMLElement {
 
 function numbers(turn: Turn): HTMLElement {
   const rows: [string, string, string][] = spans(turn).map(([name, value]) => [name, say(name), ms(value)]);
-  const { server } = turn;
+  const { server, stages } = turn;
   const add = (key: string, label: string, value: number | undefined, unit = ms) => {
     if (value !== undefined) rows.push([key, label, unit(value)]);
   };
   add("decision", say("figure_firstSound"), figure(turn, "firstSound"));
+  add("text", say("figure_firstText"), figure(turn, "firstText"));
   add("bargeIn", say("figure_bargeIn"), figure(turn, "bargeIn"));
-  add("server-endpoint", say("server_endpoint"), server.endpoint);
-  add("server-token", say("server_firstToken"), server.firstToken);
-  add("server-sound", say("server_firstSound"), server.firstSound);
+  for (const [name] of STAGES) add(`server-${name}`, say(`server_${name}`), stages[name]);
   add("tokens", say("tokens_per_s"), turn.tokensPerS || undefined, (value) => value.toFixed(0));
   add("underrun", say("underrun"), turn.underrunMs);
   add("compression", say("compression"), server.compression, (value) => value.toFixed(2));

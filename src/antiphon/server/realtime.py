@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from starlette.datastructures import Headers, QueryParams
@@ -30,6 +31,7 @@ from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal, error_event
 from antiphon.server.protocol.session import Session, new_session
 from antiphon.server.protocol.wire import dumps, parse_object, write
 from antiphon.server.service import Service
+from antiphon.server.stages import Rounds
 from antiphon.server.talking import Talking
 from antiphon.server.watching import Watching
 
@@ -94,7 +96,8 @@ class Connection:
     ) -> None:
         self.service, self.socket, self.caller, self._patch = service, socket, caller, patch
         self.ids, self.is_beta = service.ids, beta.asks_for_beta(socket.headers)
-        self.watching = Watching(service.metrics, time.monotonic)
+        self.rounds = rounds = Rounds(time.monotonic)
+        self.watching = Watching(service.metrics, time.monotonic, stages=lambda: rounds.latest)
         self._outgoing: asyncio.Queue[str | int] = asyncio.Queue()
         self._waiting, self._is_full = 0, False  # characters in it; whether it is given up
         self._talking: Talking | None = None
@@ -174,7 +177,7 @@ class Connection:
             self.watching.see(event)
             tell(event)
 
-        return self.service.open_live(AsyncClock(), watched)
+        return self.service.open_live(AsyncClock(), watched, self.rounds)
 
     async def _frame(self) -> str | bytes:
         message = await self.socket.receive()
@@ -206,6 +209,8 @@ class Connection:
 
     def _say(self, event: wire.ServerEvent) -> None:
         """Put an event behind those that wait; too much of them is a client that does not read."""
+        if isinstance(event, wire.ResponseDone) and event.response.conversation_id is not None:
+            event = replace(event, antiphon=self.watching.addition)
         message = write(event)
         if self.is_beta:
             message = beta.to_beta(message)

@@ -5,12 +5,14 @@ the recording of one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime import live_events as live
 from antiphon.runtime.dialogue import Speculations
 from antiphon.server.metrics import Metrics
+from antiphon.server.protocol.responses import Addition, Figures
+from antiphon.server.stages import Stages
 from antiphon.tools.tool import TOOLS
 
 OTHERS = "other"  # names of tools that clients make up are no labels
@@ -26,7 +28,11 @@ class Watching:
     begun_at: float | None = None  # the reply, until its first word
     interrupted_at: float | None = None
     due_at: float | None = None  # when everything that was sent of an item has been played
+    stages: Callable[[], Stages | None] = lambda: None  # of the spoken round that was begun last
+    figures: Figures = Figures()  # of the reply under way, or of the last one
+    thought: str = ""  # of it
     counts: Speculations = Speculations()
+    _endpoint_ms: int | None = None  # of the turn that has ended, until its reply begins
 
     def see(self, event: live.LiveEvent) -> None:
         """One event."""
@@ -37,6 +43,8 @@ class Watching:
             self._turn(event, now)
         elif isinstance(event, live.ReplyStarted | live.ItemStarted | live.TextDelta):
             self._reply(event, now)
+        elif isinstance(event, live.ThoughtDelta):
+            self.thought += event.text
         elif isinstance(event, live.Interrupted):
             self.interrupted_at = now
         elif isinstance(event, live.Called):
@@ -47,6 +55,11 @@ class Watching:
         elif isinstance(event, live.Compacted) and event.words:
             self.metrics.compression.set(event.sound / event.words)
 
+    @property
+    def addition(self) -> Addition:
+        """What the client is told of the reply that has ended, beside the reply."""
+        return Addition(figures=self.figures, thought=self.thought or None)
+
     def speculations(self, counts: Speculations) -> None:
         """How speculation fares by now."""
         before, self.counts = self.counts, counts
@@ -54,12 +67,17 @@ class Watching:
             self.metrics.speculations.labels(name).inc(getattr(counts, name) - getattr(before, name))
         self.metrics.wasted_tokens.inc(counts.wasted_tokens - before.wasted_tokens)
 
+    def _ms(self, at: float | None) -> int | None:
+        """A moment, in milliseconds since the reply was due; before that it is negative."""
+        return None if at is None or self.asked_at is None else round((at - self.asked_at) * 1000)
+
     def _turn(self, event: live.SpeechStarted | live.SpeechStopped | live.Committed, now: float) -> None:
         if isinstance(event, live.SpeechStarted):
             self.asked_at = None
         elif isinstance(event, live.SpeechStopped):
             self.asked_at = now
             self.metrics.endpoint_delay.observe(event.silent_ms / 1000)
+            self._endpoint_ms = event.silent_ms
         elif self.asked_at is None:
             self.asked_at = now
         if isinstance(event, live.Committed):
@@ -69,12 +87,14 @@ class Watching:
         if isinstance(event, live.ReplyStarted):
             self.begun_at = now
             if event.tag is not None:  # the client asked for it, just now
-                self.asked_at = now
+                self.asked_at, self._endpoint_ms = now, None
+            self.figures, self._endpoint_ms, self.thought = Figures(endpoint_ms=self._endpoint_ms), None, ""
         elif isinstance(event, live.ItemStarted):
             self.due_at = None
         elif self.begun_at is not None:
             self.metrics.first_token.observe(now - self.begun_at)
             self.begun_at = None
+            self.figures = replace(self.figures, first_text_ms=self._ms(now))
 
     def _done(self, event: live.ReplyDone, now: float) -> None:
         used = event.usage
@@ -84,11 +104,25 @@ class Watching:
             self.metrics.barge_in.observe(now - self.interrupted_at)
             self.interrupted_at = None
 
+    def _reached(self, now: float) -> None:
+        """The first sound leaves: every stage before it is over."""
+        stages = self.stages() or Stages(now)
+        self.figures = replace(
+            self.figures,
+            begun_ms=self._ms(stages.begun),
+            encoded_ms=self._ms(stages.encoded),
+            first_token_ms=self._ms(stages.first_token),
+            first_codes_ms=self._ms(stages.first_codes),
+            first_wave_ms=self._ms(stages.first_wave),
+            first_byte_ms=self._ms(now),
+        )
+
     def _sound(self, event: live.AudioDelta, now: float) -> None:
         seconds = len(event.samples) / SPOKEN_HZ
         self.metrics.spoken_seconds.inc(seconds)
         if self.asked_at is not None:
             self.metrics.first_audio.observe(now - self.asked_at)
+            self._reached(now)
             self.asked_at = None
         if self.due_at is not None and now > self.due_at:
             self.metrics.underruns.inc(now - self.due_at)

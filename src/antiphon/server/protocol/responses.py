@@ -59,6 +59,32 @@ def usage(read: InputTokens, written: OutputTokens) -> Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Where the time of a response went.
+
+    Milliseconds since it was due: since the end of the turn was decided, or since it was asked for. What was done by
+    speculation, before that, is negative. What is not known is left out.
+    """
+
+    endpoint_ms: int | None = omitted()  # the silence before the decision
+    begun_ms: int | None = omitted()
+    encoded_ms: int | None = omitted()  # all sound of the prompt
+    first_token_ms: int | None = omitted()
+    first_codes_ms: int | None = omitted()  # sound tokens
+    first_wave_ms: int | None = omitted()  # the vocoder's
+    first_text_ms: int | None = omitted()  # sent
+    first_byte_ms: int | None = omitted()  # of sound, sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """What is told of a response beyond the protocol; clients that do not know it pass over it."""
+
+    figures: Figures = Figures()
+    thought: str | None = omitted()  # of a model that thinks before it answers
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResponseFault:
     type: str
     code: str | None = None

@@ -18,7 +18,7 @@ from antiphon.server.protocol.event_parts import (
 )
 from antiphon.server.protocol.items import AudioBytes, Item
 from antiphon.server.protocol.refusal import ErrorEvent
-from antiphon.server.protocol.responses import Response
+from antiphon.server.protocol.responses import Addition, Response
 from antiphon.server.protocol.session import Session
 from antiphon.server.protocol.wire import omitted
 
@@ -202,6 +202,7 @@ class ResponseCreated(Event):
 class ResponseDone(Event):
     type: Literal["response.done"] = "response.done"
     response: Response
+    antiphon: Addition | None = omitted()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,126 @@
+"""What a person chooses is what the server is asked for, and what the server tells of a reply is shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Playwright, Route, expect
+
+from antiphon.text.prompts import PROMPTS
+
+from .browser import Console, chromium
+from .played import Said, lists, play
+
+FIGURES = {
+    "endpoint_ms": 520,
+    "begun_ms": -340,
+    "encoded_ms": -300,
+    "first_token_ms": -250,
+    "first_codes_ms": -200,
+    "first_wave_ms": 30,
+    "first_text_ms": 5,
+    "first_byte_ms": 40,
+}
+THOUGHT = "<i>Who</i> may that be?"
+ANSWER = "The speaker sounds happy, and the voice is high."
+
+pytestmark = pytest.mark.console
+
+
+def test_a_task_brings_its_instruction(playwright: Playwright, page_alone: str) -> None:
+    told: list[Said] = []
+    with chromium(playwright) as context:
+        play(context, lambda event, tell: told.append(event))
+        console = Console.open(context, page_alone)
+        console.look("settings")
+        preset = console.page.locator("[name=preset]")
+        expect(preset.locator("option")).to_have_count(len(PROMPTS) + 2)
+        preset.select_option("analyse")
+        expect(console.page.locator("[name=instructions]")).to_have_value(PROMPTS["analyse"].system)
+        expect(console.page.locator("#choices [name=aloud]")).not_to_be_checked()
+        console.page.select_option("[name=voice]", "mei")
+        console.page.wait_for_timeout(500)
+        console.write("hello")
+        expect(console.page.locator("#said > li")).to_have_count(1)
+        session = next(event for event in told if event["type"] == "session.update")["session"]
+        assert session["instructions"] == PROMPTS["analyse"].system and session["output_modalities"] == ["text"]
+        assert session["model"] == "mini" and session["audio"]["output"]["voice"] == "mei"
+        console.page.fill("[name=instructions]", "Be brief.")
+        expect(preset).to_have_value("other")
+        preset.select_option("")
+        expect(console.page.locator("[name=instructions]")).to_have_value("")
+        preset.select_option("interpret_zh")
+        console.page.wait_for_timeout(500)
+        console.page.reload()
+        console.look("settings")
+        expect(preset).to_have_value("interpret_zh")
+        console.page.select_option("#language", "zh")
+        expect(preset.locator("option:checked")).to_have_text("口译成中文")
+        assert console.faults == []
+
+
+def test_a_voice_is_heard_before_it_is_chosen(playwright: Playwright, page_alone: str, nano: Path) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def reply(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        if len(asked) == 1:
+            route.fulfill(body=(nano / "voice.wav").read_bytes(), content_type="audio/wav")
+        else:
+            route.fulfill(status=400, json={"error": {"message": "There is no such voice."}})
+
+    with chromium(playwright) as context:
+        lists(context)
+        context.route("**/v1/audio/speech", reply)
+        context.add_init_script("window.heard = []; HTMLMediaElement.prototype.play = async function () "
+                                "{ window.heard.push(this.src); };")  # fmt: skip
+        console = Console.open(context, page_alone)
+        console.look("settings")
+        console.page.select_option("[name=voice]", "mei")
+        console.page.wait_for_timeout(500)
+        console.page.click("#preview")
+        console.page.wait_for_function("() => window.heard.length === 1")
+        assert asked[0]["voice"] == "mei" and asked[0]["model"] == "mini" and asked[0]["response_format"] == "wav"
+        console.page.click("#preview")
+        notice = console.page.locator("#notice")
+        expect(notice).to_have_attribute("data-why", "preview_fails")
+        expect(notice).to_contain_text("There is no such voice.")
+        assert console.faults == []
+
+
+def test_thoughts_chips_and_stages(playwright: Playwright, page_alone: str) -> None:
+    """All that the server adds to a reply: folded, as text; in the words of the answer; where the milliseconds went."""
+
+    def answering(event: Said, tell: Callable[[Said], None]) -> None:
+        if event["type"] != "response.create":
+            return
+        tell({"type": "response.created", "response": {"id": "r"}})
+        tell({"type": "response.output_text.delta", "item_id": "a", "delta": ANSWER})
+        tell({"type": "response.output_audio.delta", "response_id": "r", "item_id": "a", "delta": "AAAA" * 800})
+        tell({"type": "response.output_audio.done", "item_id": "a"})
+        response = {"id": "r", "status": "completed", "output": [{"id": "a"}], "usage": {"output_tokens": 9}}
+        tell({"type": "response.done", "response": response, "antiphon": {"figures": FIGURES, "thought": THOUGHT}})
+
+    with chromium(playwright) as context:
+        play(context, answering)
+        console = Console.open(context, page_alone)
+        console.write("who is that?")
+        expect(console.page.locator("#said > li")).to_have_count(3)
+        kinds = [line.get_attribute("data-kind") for line in console.page.locator("#said > li").all()]
+        assert kinds == ["user", "thought", "answer"]
+        thought = console.page.locator("#said .thought")
+        expect(thought.locator("p")).to_be_hidden()
+        thought.locator("summary").click()
+        expect(thought.locator("p")).to_have_text(THOUGHT)
+        assert console.page.locator("#said .chips li").all_inner_texts() == ["mood happy", "pitch high"]
+        numbers = console.page.locator("#turns .numbers").first
+        shown = {"endpoint": 520, "begun": -340, "encoder": -300, "firstToken": -250, "codes": -200, "vocoder": 30}
+        for name, value in {**shown, "firstByte": 40}.items():
+            expect(numbers.locator(f"[data-key=server-{name}] dd")).to_have_text(f"{value} ms")
+        expect(console.page.locator("#turns .bar[data-ahead]")).to_have_count(1)
+        for name in ("encoder", "firstToken", "codes"):  # done before the turn was over: nobody waited for it
+            expect(numbers.locator(f"[data-key={name}] dd")).to_have_text("0 ms")
+        expect(numbers.locator("[data-key=vocoder] dd")).to_have_text("30 ms")
+        expect(numbers.locator("[data-key=firstByte] dd")).to_have_text("10 ms")
+        assert console.page.locator("#said i").count() == 0 and console.faults == []
