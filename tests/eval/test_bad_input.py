@@ -190,7 +190,8 @@ def test_a_model_that_no_sound_reaches_is_found_out_before_it_is_asked(look: Pat
     assert one.turns[0].sound != other.turns[0].sound and one.references == other.references
     assert one.ask.temperature == 0 and not one.ask.speech
     heard, lost = check_reach(tmp_path / "a", items, hears, 0), check_reach(tmp_path / "b", items, Deaf(), 0)
-    assert heard is not None and heard.is_heard and lost is not None and not lost.is_heard and lost.pairs == 3
+    assert heard is not None and heard.is_heard
+    assert lost is not None and not lost.is_heard and lost.pairs == len(items) == 3
     assert read_reach(tmp_path / "b") == lost and check_reach(tmp_path / "b", items, hears, 0) == lost, "asked once"
     silent = open_answerer(f"oracle:{look / 'oracle.jsonl'}#silent")
     assert check_reach(tmp_path / "c", items, silent, 0) is None, "who says nothing has not shown that it is deaf"

@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -74,6 +75,15 @@ def test_an_emotion_counts_as_far_as_the_sentence_was_said(look: Path) -> None:
     assert points(right) == 100.0
     assert 0 <= points(right + "不对不对") < 100.0
     assert points(right, audio="") == 0.0, "who says nothing aloud shows no emotion"
+
+
+def test_a_person_overrules_a_judge_of_points_and_one_who_was_not_there(measure: Measure) -> None:
+    rows = measure(["uro_bench.zh.pro"])["uro_bench.zh.pro"].rows
+    said = {row.item.group: {"overruled": "no" if row.item.group == "SRT-zh" else "yes"} for row in rows}
+    given = [replace(row, state="ok", shown=said[row.item.group]) for row in rows]
+    found = {r.metric: r.value for r in Conversation().results(given)}
+    assert found["SRT-zh"] == 0.0 and found["GenEmotion-zh"] == found["Safety-zh"] == 100.0
+    assert found["avg"] == 87.5, "eight sets, one of which is wrong"
 
 
 # --- a judge of ours --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.errors import InputError
+from antiphon.errors import ConfigError, InputError
 from antiphon.eval import parquet
 from antiphon.eval.benchmarks.catalogue import chosen
 from antiphon.eval.items import Item
@@ -120,6 +120,7 @@ def test_without_pyarrow_a_sentence_says_what_to_install(
     write(tmp_path / "aishell1" / "test.parquet", [{"text": "x"}])
     parquet._opened.cache_clear()
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(InputError, match=r"pip install 'antiphon\[parquet\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'antiphon\[parquet\]'"):
         read(tmp_path, "asr.aishell1")
-    assert not is_there(chosen(["asr.aishell1"])[0], read_data(tmp_path))
+    with pytest.raises(ConfigError, match="pyarrow"):  # and such data is not passed over as if it were not there
+        is_there(chosen(["asr.aishell1"])[0], read_data(tmp_path))

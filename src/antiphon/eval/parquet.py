@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from antiphon.errors import InputError
+from antiphon.errors import ConfigError, InputError
 
 __all__ = ["first_of", "recording", "recording_in", "rows"]
 
@@ -20,7 +20,8 @@ def rows(path: Path) -> Iterator[tuple[int, Row]]:
     """Rows, numbered from 1: plain columns as they are, of each recording its file's name ("" where it has none).
 
     Raises:
-        InputError: pyarrow is not installed, or the file is no table of Parquet.
+        ConfigError: pyarrow is not installed.
+        InputError: the file is no table of Parquet.
     """
     file = _opened(str(path))
     kinds = {field.name: _kind(field.type) for field in file.schema_arrow}
@@ -77,7 +78,7 @@ def _opened(path: str) -> Any:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
-        raise InputError(f"{path} is Parquet, which pyarrow reads: pip install 'antiphon[parquet]'.") from error
+        raise ConfigError(f"{path} is Parquet, which pyarrow reads: pip install 'antiphon[parquet]'.") from error
     try:
         return ParquetFile(path)
     except (ArrowException, OSError) as error:

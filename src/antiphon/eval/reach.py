@@ -1,8 +1,8 @@
 """Does sound reach the model at all? Asked before a run, since a model that is given none answers all the same.
 
 A question is asked twice in writing, greedily, the second time with the recording of another question that has another
-right answer. Whoever hears answers otherwise; the same answer to several such pairs means that the sound is lost on
-its way (a library that drops it, a server that takes no audio), and everything that the run measures is something else.
+right answer. Whoever hears answers otherwise; the same answer in several such pairs hints that the sound is lost on its
+way (a library that drops it, a server that takes no audio), and that the run measures something else.
 """
 
 import json
@@ -17,7 +17,8 @@ from antiphon.eval.rows import write_whole
 
 __all__ = ["Reached", "check_reach", "read_reach"]
 
-PAIRS = 3
+PAIRS = 5  # a model that hears may well give one answer to two recordings, where the question itself suggests it
+FEWEST = 2  # pairs, before anything is said of them
 MOST = 32  # tokens of an answer: enough to differ
 FILE = "reached.json"
 
@@ -35,20 +36,19 @@ def check_reach(folder: Path, items: Sequence[Item], answerer: Answerer, seed: i
     """Ask, once for a run, and keep what came of it; None where nothing could be learned."""
     if (known := read_reach(folder)) is not None:
         return known
-    found, asked = None, 0
+    found, alike, last = None, 0, ""
     for item, other in pairs(items):
         try:
             one, two = (answerer.answer(each, seed).texts[-1].strip() for each in (item, other))
         except AntiphonError:
             continue  # the run itself will say why
         if one != two:
-            told = f"an answer changes with the recording: {one[:40]!r}, {two[:40]!r}"
-            found = Reached(asked + 1, True, told)
+            found = Reached(alike + 1, True, f"an answer changes with the recording: {one[:40]!r}, {two[:40]!r}")
             break
-        asked += bool(one)
-        if one:
-            told = f"{asked} questions were answered alike with another's recording ({one[:40]!r}); the sound is lost"
-            found = Reached(asked, False, told)
+        alike, last = alike + bool(one), one or last  # who says nothing has shown nothing
+    if found is None and alike >= FEWEST:
+        told = f"{alike} questions were answered alike with another's recording ({last[:40]!r}); is the sound lost?"
+        found = Reached(alike, False, told)
     if found is not None:
         write_whole(folder / FILE, json.dumps(asdict(found), ensure_ascii=False) + "\n")
     return found
@@ -61,9 +61,9 @@ def read_reach(folder: Path) -> Reached | None:
 
 
 def pairs(items: Sequence[Item]) -> Iterator[tuple[Item, Item]]:
-    """Questions of one recording, each as it is and with another's; drawn by their own hashes."""
+    """Questions of one recording, each as it is and with another's: those without a written question first."""
     alone = [item for item in items if len(item.turns) == 1 and item.turns[0].sound is not None]
-    alone.sort(key=lambda item: digest([item.bench, item.id]))
+    alone.sort(key=lambda item: (bool(item.turns[0].text), digest([item.bench, item.id])))
     count = 0
     for item in alone:
         others = (other for other in alone if other.references != item.references and _differs(item, other))

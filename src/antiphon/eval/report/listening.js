@@ -5,6 +5,7 @@ const find = document.getElementById("find"), kind = document.getElementById("ki
 const STORE = "antiphon-overrides-" + bench, ROW = 32, BEYOND = 10;  // height of a row; rows painted above and below
 const inner = list.appendChild(made("div", undefined, "inner"));
 let verdicts = {}, shown = [], at = 0, painting = false;
+const SEARCHED = ["due", "said", "group"], texts = new Map(items.map(item => [item, searched(item)]));
 try { verdicts = JSON.parse(localStorage.getItem(STORE) || "{}"); } catch (error) { verdicts = {}; }
 
 function made(tag, text, className) {
@@ -12,6 +13,10 @@ function made(tag, text, className) {
   if (text !== undefined) node.textContent = text;
   if (className) node.className = className;
   return node;
+}
+
+function searched(item) {
+  return [item.id, ...item.facts.filter(fact => SEARCHED.includes(fact[0])).map(fact => fact[1])].join(" ").toLowerCase();
 }
 
 function bytes(text) { return Uint8Array.from(atob(text), c => c.charCodeAt(0)); }
@@ -97,8 +102,8 @@ function painted() {
 }
 
 function listed() {
-  const word = find.value.toLowerCase(), wanted = kind.value;
-  shown = items.filter(item => (!word || item.search.includes(word)) &&
+  const sought = find.value.toLowerCase(), wanted = kind.value;
+  shown = items.filter(item => (!sought || texts.get(item).includes(sought)) &&
     (wanted === "all" || (wanted === "wrong" ? item.badness > 0 : wanted === "yours" ? item.id in verdicts : item.state === wanted)));
   inner.style.height = shown.length * ROW + "px";
   inner.replaceChildren();

@@ -83,18 +83,18 @@ def _item(
     return {
         "id": row.item.id, "state": row.state, "badness": min(worst, 10), "mark": mark, "said": said[:80],
         "verdict": mark if row.state == "ok" else f"{row.state}",
-        "search": f"{row.item.id} {due} {said} {row.item.group}".lower(),
         "facts": [fact for fact in facts if fact[1]], "aligned": _aligned(row, said),
         "sounds": _sounds(place, folder, row, answer, with_audio),
     }  # fmt: skip
 
 
-def _aligned(row: Judged, said: str) -> list[tuple[str, str, str]] | None:
-    """Both texts side by side, where words are counted."""
+def _aligned(row: Judged, said: str) -> list[tuple[str, ...]] | None:
+    """Both texts side by side, where words are counted; what is equal stands there once."""
     if "profile" not in row.shown:
         return None
     by = profile(str(row.shown["profile"]))
-    return align(by.tokens(row.item.references[0]), by.tokens(said, is_hypothesis=True))
+    found = align(by.tokens(row.item.references[0]), by.tokens(said, is_hypothesis=True))
+    return [one[:2] if one[0] == "equal" else one for one in found]
 
 
 def _sounds(
