@@ -1,6 +1,7 @@
 """The voice changes in a pause or between utterances, never elsewhere; what is no voice changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,19 @@ import torch
 
 from antiphon import Audio, InputError, Model, load
 from antiphon.metrics.signal import check_seams
+from antiphon.runtime import live_events as told
 from antiphon.runtime.events import AudioOut, ToolResult
+from antiphon.runtime.manner import How
 from antiphon.runtime.session import Session
 from antiphon.runtime.speech import render
-from antiphon.runtime.wardrobe import FADE, PER_CODE, Speaker, Wardrobe, worn
+from antiphon.runtime.wardrobe import CLIP, FADE, PER_CODE, Speaker, Wardrobe, fitted, worn
+from antiphon.text.toolcall import ToolCall
+from antiphon.tools.tool import Tool
 from antiphon.voices.clips import read_clip
 from antiphon.voices.library import Arrival, Library, described
 from antiphon.weights.find import PRESETS
+from tests.runtime.stage import SPOKEN, TURN, Stage
+from tests.runtime.world import Alarm
 
 OWN = Audio.read(PRESETS / "nano" / "voice.wav")
 
@@ -147,3 +154,35 @@ def test_a_reply_goes_on_in_the_voice_that_was_asked_for_between_two_events(nano
     assert session.reset_voice().problem == ""
     session.utterer()
     assert session.voice is None
+
+
+def test_a_live_conversation_goes_on_in_the_voice_that_a_tool_has_put_on(other: Audio) -> None:
+    stage = Stage(replace(SPOKEN, how=How(tools=(Tool({"name": "lookup"}, lambda arguments: "x", "session"),))))
+    first = stage.mind.run
+
+    def run(tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Alarm:
+        return first(tool, call, lambda result: tell(replace(result, data={"voice": "v-1", CLIP: other})))
+
+    stage.mind.run = run  # type: ignore[method-assign]
+    for _ in range(30):
+        stage.talk(*TURN)
+        stage.wait()
+        if stage.of(told.Ran):
+            break
+    at = next(n for n, asked in enumerate(stage.mind.asked) if asked.messages[-1].role == "input")
+    assert all(asked.voice is None for asked in stage.mind.asked[:at])
+    stage.talk(*TURN)
+    stage.wait()
+    assert len(stage.mind.asked) > at + 1 and all(asked.voice is other for asked in stage.mind.asked[at:])
+    stage.live.configure(replace(SPOKEN, how=How(voice=OWN)))  # the client chooses
+    stage.talk(*TURN)
+    stage.wait()
+    assert stage.mind.asked[-1].voice is OWN
+
+
+def test_a_live_conversation_puts_on_what_can_be_worn(nano: Model, library: Library) -> None:
+    done = fitted(nano, ToolResult("timbre_rag", "an old sailor", data={"voice": "allowed"}))
+    assert not done.failed and done.data[CLIP].duration_s > 2
+    assert fitted(nano, ToolResult("reset_voice", "as before", data={"voice": ""})).data[CLIP] is None
+    refused = fitted(nano, ToolResult("timbre_rag", "x", data={"voice": "forbidden"}))
+    assert refused.failed and "the voice stays as it was" in refused.text and CLIP not in refused.data

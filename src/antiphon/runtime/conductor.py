@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from antiphon.audio.wave import Audio
 from antiphon.runtime import live_events as told
 from antiphon.runtime import orders
 from antiphon.runtime.answer import Answer
@@ -30,6 +31,7 @@ from antiphon.runtime.playback import Playback
 from antiphon.runtime.rounds import Rounds
 from antiphon.runtime.transcripts import Transcriber
 from antiphon.runtime.turns import Utterance
+from antiphon.runtime.wardrobe import CLIP
 from antiphon.text.chat import AudioItem
 
 MAX_ROUNDS = 4  # generations in one reply; more would be a model that calls tools for ever
@@ -70,6 +72,7 @@ class Conductor:
         self._is_working = False
         self._timer: Timer | None = None
         self._due_ms: int | None = None
+        self.worn: Audio | None = None  # a voice that a tool has put on; None: that of the settings
         self.is_over = False
 
     # --- events in, orders out ---------------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ class Conductor:
     def speculate(self, order: orders.Speculate) -> None:
         asked = self.asked or Asked(self.settings.how)
         turn = Heard("", self.listening.turn(order.utterance))
-        self.rounds.begin(order.reply, self._within_bounds((*self.history, turn), asked), asked)
+        self.rounds.begin(order.reply, self._within_bounds((*self.history, turn), asked), self._voiced(asked))
 
     def keep(self, order: orders.Keep) -> None:
         self.asked = None
@@ -209,8 +212,11 @@ class Conductor:
         self.outbox.put(answer.start())
 
     def _generate(self, reply: int, asked: Asked) -> None:
-        made = self.rounds.begin(reply, self.history, asked)
+        made = self.rounds.begin(reply, self.history, self._voiced(asked))
         self._answers[reply].begin_round(made.audio_tokens)
+
+    def _voiced(self, asked: Asked) -> Asked:
+        return asked if self.worn is None else replace(asked, how=replace(asked.how, voice=self.worn))
 
     # --- the reply ---------------------------------------------------------------------------------------------------
 
@@ -224,7 +230,10 @@ class Conductor:
 
     def give_result(self, order: orders.GiveResult) -> None:
         self.rounds.stop_tool(order.call)
-        self._answer(order.reply, order.call, order.content if isinstance(order.content, ToolResult) else None)
+        result = order.content if isinstance(order.content, ToolResult) else None
+        if result is not None and CLIP in result.data:
+            self.worn = result.data[CLIP]
+        self._answer(order.reply, order.call, result)
 
     def _answer(self, reply: int, call: str, result: ToolResult | None) -> None:
         answer = self._answers[reply]

@@ -29,6 +29,7 @@ from antiphon.runtime.events import AudioOut, ToolResult, Utterance
 from antiphon.runtime.generate import check_merged
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.mind import Finished, Progress, Request, Told
+from antiphon.runtime.wardrobe import fitted
 from antiphon.text.chat import AudioItem, Message, Piece, Prompt, encode, render_chat
 from antiphon.text.parse import Codes, Event, ParseState, Text, Think
 from antiphon.text.toolcall import ToolCall
@@ -156,7 +157,7 @@ class EngineMind:
 
         context = Context(language_of(call.arguments), tool.timeout_s)
         THREADS.run(tool, call.name, call.values, context, done)
-        tell(await came)
+        tell(await asyncio.to_thread(fitted, self.model, await came))
 
     async def _round(self, request: Request, tell: Tell) -> None:
         said = _Said()

@@ -170,6 +170,8 @@ class Live:
         _check(settings, self._vad)
         conductor, before = self._conductor, self._conductor.settings
         conductor.settings = settings
+        if settings.how.voice is not before.how.voice:
+            conductor.worn = None
         conductor.controller = Controller(settings.detector, settings.manners)
         if settings.detector != before.detector:
             self.clear()

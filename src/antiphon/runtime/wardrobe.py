@@ -12,7 +12,7 @@ Opened voices are kept by the content of their recordings, a few of them, by the
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -32,6 +32,7 @@ FRAME = exact_div(PER_CODE, 4)  # 10 ms
 PAUSE = 12  # soft frames in a row: between sentences, rarely between words
 SOFT = 0.03  # of the loudest frame so far: 30 dB below it
 FADE = exact_div(SPOKEN_HZ, 200)  # samples: 5 ms on both sides of a change
+CLIP = "clip"  # in the data of a tool's answer: the recording of the voice that it puts on
 PREPARING = ThreadPoolExecutor(1, "voices")  # opens voices, apart from the threads that speak
 
 
@@ -99,7 +100,24 @@ def worn(wardrobe: Wardrobe, result: ToolResult) -> ToolResult:
         problem = wardrobe.wear(from_library(name) if name else wardrobe.first).problem
     except AntiphonError as error:
         problem = str(error)
-    return failure(result.name, "denied", detail=f"the voice stays as it was: {problem}") if problem else result
+    return _stays(result, problem) if problem else result
+
+
+def fitted(model: Loaded, result: ToolResult) -> ToolResult:
+    """The same for a live conversation: `data[CLIP]` is the recording, opened already; None: the first voice."""
+    name = result.data.get("voice")
+    if result.failed or not isinstance(name, str):
+        return result
+    try:
+        clip = from_library(name) if name else None
+        model.opened(model.default_voice() if clip is None else clip, 0)
+    except AntiphonError as error:
+        return _stays(result, str(error))
+    return replace(result, data={**result.data, CLIP: clip})
+
+
+def _stays(result: ToolResult, problem: str) -> ToolResult:
+    return failure(result.name, "denied", detail=f"the voice stays as it was: {problem}")
 
 
 class Speaker:
