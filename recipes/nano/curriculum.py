@@ -231,8 +231,8 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     begun = beginning(begin, codes)
     stages = [
         *begun,
-        speech("main", 16_000, MAIN, ALL, begun[-1].name),
-        replace(speech("cooldown", 4000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
-        replace(speech("sft", 1500, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
+        speech("main", 10_000, MAIN, ALL, begun[-1].name),
+        replace(speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
+        replace(speech("sft", 1200, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
     ]
     return [of_model(run, begin or "nano") for run in stages]
