@@ -17,6 +17,7 @@ export interface Settings {
   tools: string[];
   microphone: string;
   link: "socket" | "call";
+  seed: number;
 }
 
 export const USUAL: Settings = {
@@ -33,6 +34,7 @@ export const USUAL: Settings = {
   tools: TOOLS.map((tool) => tool.name),
   microphone: "",
   link: "socket",
+  seed: 0,
 };
 
 export function load(): Settings {
@@ -58,6 +60,7 @@ export function update(settings: Settings, hasSpoken: boolean): Told {
   const session = {
     type: "realtime",
     ...(settings.model ? { model: settings.model } : {}),
+    ...(settings.seed ? { seed: settings.seed } : {}), // which servers of others do not know
     instructions: settings.instructions,
     output_modalities: [settings.aloud ? "audio" : "text"],
     tools: TOOLS.filter((tool) => settings.tools.includes(tool.name)).map((tool) => tool.definition),

@@ -58,7 +58,7 @@ def test_answers_stand_side_by_side(playwright: Playwright, server: Running, nan
         assert heard > 0.05
         left, right = (one.bounding_box() for one in (written, spoken))
         assert left and right and left["y"] == right["y"] and left["x"] < right["x"]
-        page.fill("[name=seed]", "7")
+        page.fill("#asking [name=seed]", "7")
         page.click("#ask")
         expect(page.locator("#heard > li").nth(1).locator("article[data-state=done]")).to_have_count(
             4, timeout=PATIENCE_MS

@@ -119,8 +119,8 @@ def test_thoughts_chips_and_stages(playwright: Playwright, page_alone: str) -> N
         for name, value in {**shown, "firstByte": 40}.items():
             expect(numbers.locator(f"[data-key=server-{name}] dd")).to_have_text(f"{value} ms")
         expect(console.page.locator("#turns .bar[data-ahead]")).to_have_count(1)
-        for name in ("encoder", "firstToken", "codes"):  # done before the turn was over: nobody waited for it
-            expect(numbers.locator(f"[data-key={name}] dd")).to_have_text("0 ms")
-        expect(numbers.locator("[data-key=vocoder] dd")).to_have_text("30 ms")
-        expect(numbers.locator("[data-key=firstByte] dd")).to_have_text("10 ms")
+        waited = {"encoder": 0, "firstToken": 0, "codes": 0, "vocoder": 30, "firstByte": 10}  # since the turn's end
+        for name, value in waited.items():
+            stretch = numbers.locator(f"[data-key={name}] dd").inner_text()
+            assert abs(int(stretch.removesuffix(" ms")) - value) <= 2, (name, stretch)
         assert console.page.locator("#said i").count() == 0 and console.faults == []

@@ -1,5 +1,6 @@
 """The page talks with nano: a recording is its microphone, and what it plays is in its own recording."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from ..server.running import Running, nano_server
 from .browser import PATIENCE_MS, Console, chromium, events, follows, peaks
 
 PARIS = "the capital of france is paris."
+CLOSE_MS = 20
+STAGES = ("begun", "encoder", "firstToken", "codes", "vocoder", "firstByte")
+FIGURE = r"^antiphon_(\w+(?:sum|count)) (\S+)$"
 
 pytestmark = pytest.mark.console
 
@@ -59,6 +63,34 @@ def shown_again(console: Console, folder: Path, said: list[str], turns: str | No
     console.shows("#said li[data-kind=answer] p", PARIS)
     console.page.click("#replay-close")
     assert console.said == [] and console.faults == []
+
+
+def test_the_timeline_is_that_of_the_servers_metrics(playwright: Playwright, server: Running, nano: Path) -> None:
+    """Every figure that both know, to 20 ms; and the page, which hears of it later, never says that it was earlier."""
+
+    def counted() -> dict[str, float]:
+        page = server.ask("GET", "/metrics").body.decode()
+        return {name: float(value) for name, value in re.findall(FIGURE, page, re.M)}
+
+    def shown(key: str) -> float:
+        number = console.page.locator(f"#turns .numbers [data-key={key}] dd").first
+        return float(number.inner_text().removesuffix(" ms"))
+
+    with chromium(playwright, nano / "question.wav") as context:
+        console = Console.open(context, address(server))
+        before = counted()
+        console.page.click("#talk")
+        console.shows("#said li[data-kind=answer] p", PARIS)
+        console.reaches("listening")
+        after = counted()
+        gained = {name: after[name] - before.get(name, 0) for name in after}
+        for key, name in (("server-endpoint", "vad_endpoint_delay_seconds"), ("server-firstByte", "ttfa_seconds")):
+            assert gained[f"{name}_count"] == 1
+            assert abs(shown(key) - gained[f"{name}_sum"] * 1000) <= CLOSE_MS, key
+        assert shown("decision") >= shown("server-firstByte") - CLOSE_MS
+        stages = [shown(f"server-{name}") for name in STAGES]
+        assert stages == sorted(stages)
+        assert console.faults == []
 
 
 def test_a_tool_is_called_and_its_card_tells_of_it(playwright: Playwright, server: Running, tmp_path: Path) -> None:

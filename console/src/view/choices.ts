@@ -111,6 +111,7 @@ export class Choices {
       threshold: bounded("threshold", 0, 1),
       silenceMs: bounded("silenceMs", 64, 10_000),
       paddingMs: bounded("paddingMs", 0, 10_000),
+      seed: Math.trunc(bounded("seed", 0, 2 ** 31 - 1)),
       tools: this.boxes().filter((box) => box.checked).map((box) => box.value),
     };
     this.shape();

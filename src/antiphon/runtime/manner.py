@@ -31,7 +31,8 @@ class How:
     form: Reply = "speech"
     tools: tuple[Tool, ...] = ()
     functions: tuple[Mapping[str, Any], ...] = ()
-    sampling: Sampling | None = None  # None: the model's own way, seed 0
+    sampling: Sampling | None = None  # None: the model's own way, with `seed`
+    seed: int = 0
     max_tokens: int = 2048
     voice: Audio | None = None  # a recording of the voice; None: the model's own
 

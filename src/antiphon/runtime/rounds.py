@@ -57,7 +57,7 @@ class Rounds:
         how, dialect = asked.how, self._mind.dialect
         tools = (*how.tools, *map(by_client, how.functions))
         messages = (*dialect.opening(how.system, tools), *dialect.messages(history))
-        sampling = dialect.sampling() if how.sampling is None else how.sampling
+        sampling = dialect.sampling(seed=how.seed) if how.sampling is None else how.sampling
         return Request(messages, how.form, tools, sampling, how.max_tokens, how.voice)
 
     def begin(self, reply: int, history: History, asked: Asked) -> Round:

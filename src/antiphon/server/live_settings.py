@@ -62,6 +62,7 @@ def how_of(session: RealtimeSession, wish: ResponseConfig | None = None) -> How:
         form="speech" if "audio" in modalities else "text",
         functions=() if choice == "none" else _functions(tools),
         max_tokens=MAX_TOKENS if most == "inf" else most,
+        seed=session.seed or 0,
     )
 
 

@@ -198,6 +198,7 @@ class RealtimeSession(_Identified):
     truncation: Literal["auto", "disabled"] | Retention = "auto"
     prompt: Prompt | None = None
     reasoning: Reasoning | None = omitted()
+    seed: Annotated[int, Range(0, (1 << 31) - 1)] | None = omitted()  # of what is drawn by chance; not OpenAI's
 
 
 @dataclass(frozen=True, kw_only=True)
