@@ -1,7 +1,10 @@
 """vLLM behind the same interface: the same segments give the same tokens, with the history cut between."""
 
 import json
+import os
 import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from antiphon.config import DecoderConfig
 from antiphon.errors import ConfigError
 from antiphon.runtime.model import Model
 from antiphon.runtime.vllm import VllmEngine, write_decoder
+from tests.server.running import Running
+from tests.server.socket_client import opened
 
 ROOT = Path(__file__).parents[2]
 CLOSE = 1e-3  # scores that are closer may be told apart otherwise by an engine that rounds otherwise
@@ -52,6 +57,51 @@ def check_same(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     for name in ("ids", "positions", "end", "count", "prompt"):
         assert ours[name] == theirs[name], name
     assert max(abs(a - b) for a, b in zip(ours["logprobs"], theirs["logprobs"], strict=True)) < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("--engine", "vllm"), "vLLM cannot be imported"),
+        (("--engine", "fast"), "choose local or vllm"),
+        (("--engine-option", "seed=1"), "give --engine vllm, too"),
+        (("--engine", "vllm", "--engine-option", "seed"), "give it as NAME=VALUE"),
+    ],
+)
+def test_serve_refuses_what_it_cannot_have_in_one_sentence(arguments: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, "-m", "antiphon.cli.main", "serve", "--port", "0", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and said in line
+
+
+@pytest.mark.clients
+def test_sessions_are_served_by_vllm(tmp_path: Path) -> None:
+    """The same question, written and spoken about, to a server with either engine: the same ids."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    environment |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1", "VLLM_CONFIGURE_LOGGING": "0"}
+    said = list[str]()
+    for engine in ("local", "vllm"):
+        trace = tmp_path / f"{engine}.jsonl"
+        python = ROOT / ".clients" / "vllm" / "bin" / "python"
+        command = [python, "-m", "antiphon.cli.main", "serve", "--port", "0", "--engine", engine, "--trace", trace]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None and process.stderr is not None
+            log = list[bytes]()
+            reader = threading.Thread(target=log.extend, args=(process.stderr,))
+            reader.start()
+            address = next((line for line in process.stdout if line.startswith(b"http://")), b"")
+            assert address, b"".join(log)[-4000:]
+            with opened(Running(int(address.rsplit(b":", 1)[1]))) as socket:
+                socket.write("what is the capital of france?")
+                done = socket.ask("response.create", "response.done")["response"]
+            process.terminate()
+            assert process.wait(60) == 0, b"".join(log)[-4000:]
+            reader.join(5)
+        assert done["status"] == "completed" and "paris" in done["output"][0]["content"][0]["transcript"]
+        said.append(json.loads(trace.read_text().splitlines()[-1])["ids"])
+    assert said[0] == said[1]
 
 
 @pytest.mark.clients

@@ -1,5 +1,6 @@
 """Serve a model to people's clients:  antiphon serve --port 8000 --api-key KEY"""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -22,11 +23,18 @@ def serve(
     origin: Annotated[list[str] | None, typer.Option(help="A web page that may come, as https://example.org.")] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at the same time.")] = 16,
     streams: Annotated[int, typer.Option(min=1, max=64, help="Replies generated at the same time; more wait.")] = 8,
+    engine: Annotated[
+        str, typer.Option(help="Who makes the tokens of sessions: local (this process) or vllm (not included).")
+    ] = "local",
+    engine_option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for vLLM, as gpu_memory_utilization=0.5; may be repeated.")
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option(help="A reply is the same whoever else talks; without it many talk with less work.")
     ] = True,
     requests_per_minute: Annotated[int, typer.Option(min=1, help="Requests of one key.")] = 600,
     drain: Annotated[float, typer.Option(min=0, help="Seconds to finish what is said when told to end.")] = 20.0,
+    voices: Annotated[Path | None, typer.Option(help="A library of voices that clients may choose from.")] = None,
     trace: Annotated[Path | None, typer.Option(help="A file for every id that sessions generate; for tests.")] = None,
     model: Name = "nano",
     device: Device = "cpu",
@@ -52,9 +60,12 @@ def serve(
         origins=tuple(origin or ()),
         max_sessions=sessions,
         streams=streams,
+        engine=engine,
+        engine_options=_options(engine_option),
         deterministic=deterministic,
         requests_per_minute=requests_per_minute,
         trace=trace,
+        voices=voices,
         drain_s=drain,
     )
     from antiphon.server.serve import serve as run
@@ -62,6 +73,22 @@ def serve(
 
     to_stderr()
     run(Service(load_model(model, device, dtype, threads), settings))
+
+
+def _options(given: list[str] | None) -> dict[str, object]:
+    """Options by their names; values are JSON where they can be, words else."""
+    from antiphon.errors import ConfigError
+
+    options: dict[str, object] = {}
+    for one in given or ():
+        name, sign, value = one.partition("=")
+        if not (name.isidentifier() and sign):
+            raise ConfigError(f"an engine option was given as {one!r}; give it as NAME=VALUE.")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
 
 
 def _given(arguments: list[str] | None, file: Path | None) -> list[str]:

@@ -58,7 +58,7 @@ class _Asked:
 
 
 class VllmEngine:
-    """See `Engine`. To be made and used in one event loop; `margin` of its tokens is not known and is NaN."""
+    """See `Engine`. To be used in one event loop; `margin` of its tokens is not known and is NaN."""
 
     def __init__(
         self, model: Loaded, *, streams: int = 8, queue: int = 32, worker: Worker | None = None, **options: Any
@@ -87,7 +87,11 @@ class VllmEngine:
             "logits_processors": [CHOOSING],
             "async_scheduling": False,  # the next id depends on all before it
         }
-        self._vllm = AsyncLLM.from_engine_args(AsyncEngineArgs(**{**arguments, **options}))
+        try:
+            wanted = AsyncEngineArgs(**{**arguments, **options})
+        except TypeError as error:
+            raise ConfigError(f"vLLM does not take these options ({error}); see its AsyncEngineArgs.") from None
+        self._vllm = AsyncLLM.from_engine_args(wanted)
         self._worker, self._is_alone = worker or Worker("ears"), worker is None
         self._talks: dict[str, _Talk] = {}
         self._open: dict[str, _Asked] = {}

@@ -103,6 +103,14 @@ def listen(settings: Settings) -> socket.socket:
     return taken
 
 
+async def _run(service: Service, taken: socket.socket) -> None:
+    """Serve on a socket; the engine ends with it, and what it has begun elsewhere."""
+    try:
+        await make_server(service).serve(sockets=[taken])
+    finally:
+        await service.engine.close()
+
+
 def serve(service: Service) -> None:
     """Serve until told to end."""
     service.warm()
@@ -110,6 +118,6 @@ def serve(service: Service) -> None:
         host, port = taken.getsockname()[:2]
         note("listening", address=f"http://{host}:{port}", model=service.model.name)
         print(f"http://{host}:{port}", flush=True)
-        asyncio.run(make_server(service).serve(sockets=[taken]))
+        asyncio.run(_run(service, taken))
     service.worker.close()
     note("ended")

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from antiphon.runtime.batch import bucket_for
 from antiphon.runtime.clock import Clock
+from antiphon.runtime.engine import Engine
 from antiphon.runtime.engine_mind import EngineMind
 from antiphon.runtime.listening import Cutting
 from antiphon.runtime.live import Live
@@ -25,6 +26,7 @@ from antiphon.runtime.mind import Mind
 from antiphon.runtime.model import Model
 from antiphon.runtime.mouths import LocalVoices
 from antiphon.runtime.vad import Vad
+from antiphon.runtime.vllm import VllmEngine
 from antiphon.runtime.worker import Worker
 from antiphon.server.keys import Keyring
 from antiphon.server.limits import Places, Rates
@@ -34,6 +36,7 @@ from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.settings import Settings
 from antiphon.server.stages import Rounds, WatchedEngine, WatchedVoices
 from antiphon.server.trace import TracedMind
+from antiphon.server.voices import Cast
 from antiphon.text.chat import Message
 
 
@@ -75,13 +78,23 @@ class Service:
         self.requests = Places("requests", self.settings.max_requests, self.settings.max_requests)
         self.kept = Kept(self.settings.audio_ttl_s)
         self.open: set[OpenSession] = set()
-        bucket = bucket_for(settings.streams, deterministic=settings.deterministic)
-        self.engine = LocalEngine(model, bucket, queue=2 * most, worker=self.worker)
+        self.cast = Cast(model, settings.voices)
+        self.engine = self._make_engine()
         together = 1 if settings.deterministic else TOGETHER
-        voices = partial(LocalVoices, together=together, worker=self.worker, engine=self.engine)
+        local = self.engine if isinstance(self.engine, LocalEngine) else None
+        voices = partial(LocalVoices, together=together, worker=self.worker, engine=local)
         self.voices = voices(model) if model.speaks else None
         self.metrics.watch(self.engine.stats)
         self._conversations = count()
+
+    def _make_engine(self) -> Engine:
+        """Who makes the tokens of sessions. ConfigError for an engine that is not installed."""
+        settings, queue = self.settings, 2 * self.settings.max_sessions
+        if settings.engine == "vllm":
+            options = settings.engine_options
+            return VllmEngine(self.model, streams=settings.streams, queue=queue, worker=self.worker, **options)
+        bucket = bucket_for(settings.streams, deterministic=settings.deterministic)
+        return LocalEngine(self.model, bucket, queue=queue, worker=self.worker)
 
     def warm(self) -> None:
         """Load and open what the first request would wait for."""
