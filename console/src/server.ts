@@ -4,6 +4,12 @@ import { list, object, text } from "./happening";
 import { offered, type Offer } from "./tasks";
 import type { ServerFigures } from "./turn";
 
+export interface Voice {
+  id: string;
+  name: string;
+  about: string; // what else is told of it
+}
+
 export class NeedsKey extends Error {}
 
 export class Server {
@@ -18,8 +24,10 @@ export class Server {
     return names(await this.json("/v1/models"));
   }
 
-  async voices(): Promise<string[]> {
-    return names(await this.json("/v1/audio/voices"));
+  async voices(): Promise<Voice[]> {
+    const answer = object(await this.json("/v1/audio/voices"));
+    const cards = list(answer.data).length ? list(answer.data) : list(answer.voices);
+    return cards.map(voice).filter(({ id }) => id);
   }
 
   async tasks(): Promise<Offer> {
@@ -77,9 +85,14 @@ export class Server {
 }
 
 function names(answer: unknown): string[] {
-  const found = object(answer);
-  const entries = list(found.data).length ? list(found.data) : list(found.voices);
-  return entries.map((entry) => text(entry) || text(object(entry).id) || text(object(entry).name)).filter(Boolean);
+  return list(object(answer).data).map((card) => text(object(card).id)).filter(Boolean);
+}
+
+/** The card of a voice, or its bare name. */
+function voice(card: unknown): Voice {
+  const { id, name, language, description } = object(card);
+  const own = text(id) || text(name) || text(card);
+  return { id: own, name: text(name) || own, about: [text(language), text(description)].filter(Boolean).join(" ") };
 }
 
 const COUNTS: [keyof ServerFigures, string][] = [

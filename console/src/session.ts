@@ -111,8 +111,9 @@ export class Session {
     this.isWaiting = true;
     this.isHearing = false;
     this.dueAt = at;
-    const turn = this.turn;
-    if (turn && turn.marks.stopTold === undefined) turn.marks.stopTold = at;
+    const marks = this.turn?.marks;
+    const isFirst = this.turn?.isTyped && marks?.created === undefined; // written is before asked
+    if (marks && (isFirst || marks.stopTold === undefined)) marks.stopTold = at;
   }
 
   begin(isTyped: boolean): Turn {

@@ -54,7 +54,7 @@ export function keep(settings: Settings): void {
   localStorage.setItem("settings", JSON.stringify(settings));
 }
 
-/** The settings as the protocol says them. The voice is left out once the session has spoken: it cannot change then. */
+/** The settings as the protocol says them. The voice is left out once the session has spoken: see `otherVoice`. */
 export function update(settings: Settings, hasSpoken: boolean): Told {
   const output = hasSpoken || !settings.voice ? {} : { output: { voice: settings.voice } };
   const session = {
@@ -67,6 +67,11 @@ export function update(settings: Settings, hasSpoken: boolean): Told {
     audio: { input: { transcription: { model: settings.model || "default" }, turn_detection: turns(settings) }, ...output },
   };
   return { type: "session.update", session };
+}
+
+/** Another voice alone: a server that cannot change it any more refuses that, and nothing else. */
+export function otherVoice(voice: string): Told {
+  return { type: "session.update", session: { type: "realtime", audio: { output: { voice } } } };
 }
 
 function turns(settings: Settings): Record<string, unknown> | null {

@@ -10,7 +10,7 @@ import { Call } from "./call";
 import { Line, type Wire } from "./line";
 import { between, NeedsKey, type Server } from "./server";
 import { Session } from "./session";
-import { update, type Settings } from "./settings";
+import { otherVoice, update, type Settings } from "./settings";
 import { NoMicrophone, Stage, type Flushed } from "./sound/stage";
 import { decoded, fromBase64, loudness, RATE, toBase64 } from "./sound/pcm";
 import type { Frame } from "./sound/messages";
@@ -201,8 +201,10 @@ export class Talk {
   /** Other settings from now on. */
   async apply(settings: Settings): Promise<void> {
     const other = settings.microphone !== this.settings.microphone;
+    const isRevoiced = settings.voice !== this.settings.voice && this.hasSpoken;
     this.settings = settings;
     if (this.isReady) this.send(this.wished());
+    if (this.isReady && isRevoiced) this.send(otherVoice(settings.voice));
     this.listenOrNot();
     if (other && this.isListening) await this.start();
   }

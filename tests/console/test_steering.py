@@ -10,7 +10,7 @@ from playwright.sync_api import Playwright, Route, expect
 from antiphon.text.prompts import PROMPTS
 
 from .browser import Console, chromium
-from .played import Said, lists, play
+from .played import Said, given, lists, play
 
 FIGURES = {
     "endpoint_ms": 520,
@@ -24,6 +24,7 @@ FIGURES = {
 }
 THOUGHT = "<i>Who</i> may that be?"
 ANSWER = "The speaker sounds happy, and the voice is high."
+CHANGE = {"type": "session.update", "session": {"type": "realtime", "audio": {"output": {"voice": "voice_11"}}}}
 
 pytestmark = pytest.mark.console
 
@@ -86,6 +87,35 @@ def test_a_voice_is_heard_before_it_is_chosen(playwright: Playwright, page_alone
         notice = console.page.locator("#notice")
         expect(notice).to_have_attribute("data-why", "preview_fails")
         expect(notice).to_contain_text("There is no such voice.")
+        assert console.faults == []
+
+
+def test_the_voice_changes_in_the_middle(playwright: Playwright, page_alone: str) -> None:
+    """By an update of its own: who cannot change it refuses nothing else, and the page says so."""
+    voices = [{"id": f"voice_{n}", "name": f"Mei {n}" if n % 2 else f"Tom {n}"} for n in range(12)]
+    told: list[Said] = []
+
+    def answering(event: Said, tell: Callable[[Said], None]) -> None:
+        told.append(event)
+        if event["type"] == "response.create":
+            tell({"type": "response.output_audio.delta", "item_id": "a", "delta": "AAAA" * 800})
+        elif told[-1] == CHANGE:
+            tell({"type": "error", "error": {"code": "cannot_update_voice", "message": "The voice cannot change."}})
+
+    with chromium(playwright) as context:
+        play(context, answering)
+        context.route("**/v1/audio/voices", given({"data": voices}))
+        console = Console.open(context, page_alone)
+        console.write("hello")
+        console.look("settings")
+        voice = console.page.locator("[name=voice]")
+        expect(voice.locator("option")).to_have_count(12)
+        console.page.fill("#voice-search", "mei 1")
+        expect(voice.locator("option")).to_have_text(["Tom 0", "Mei 1", "Mei 11"])
+        voice.select_option("voice_11")
+        expect(console.page.locator("#said")).to_contain_text("The voice cannot change.")
+        assert told[-1] == CHANGE
+        assert told[-2]["type"] == "session.update" and "output" not in told[-2]["session"]["audio"]
         assert console.faults == []
 
 

@@ -2,16 +2,19 @@
 
 import { keep, type Settings } from "../settings";
 import { TOOLS } from "../tools";
+import type { Voice } from "../server";
 import type { Task } from "../tasks";
 import { say, taskName } from "../words";
 import { find, make } from "./element";
 
+const FEW_VOICES = 6; // which need no search
 const OTHER = "other"; // instructions that are no task's
 
 export class Choices {
   private readonly form = find<HTMLFormElement>("choices");
   private timer = 0;
   private tasks: Task[] = [];
+  private voices: Voice[] = [];
 
   constructor(
     private settings: Settings,
@@ -19,18 +22,32 @@ export class Choices {
   ) {
     find("tools").append(...TOOLS.map((tool) => make("label", {}, this.box(tool.name), " ", make("code", {}, tool.name))));
     this.write();
-    this.form.addEventListener("input", () => {
+    this.form.addEventListener("input", (event) => {
+      if (event.target === find("voice-search")) return;
       clearTimeout(this.timer);
       this.timer = window.setTimeout(() => this.read(), 300);
     });
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.field("preset").addEventListener("change", () => this.choose());
+    find("voice-search").addEventListener("input", () => this.showVoices());
   }
 
   /** What the server has to offer. */
-  offer(models: string[], voices: string[]): void {
-    options(this.field("model"), models, this.settings.model);
-    options(this.field("voice"), voices, this.settings.voice);
+  offer(models: string[], voices: Voice[]): void {
+    options(this.field("model"), models.map((name) => [name, name]), this.settings.model);
+    this.voices = voices;
+    find("voice-search").hidden = voices.length <= FEW_VOICES;
+    this.showVoices();
+  }
+
+  /** The voices that are looked for, and the one that is chosen. */
+  private showVoices(): void {
+    const words = find<HTMLInputElement>("voice-search").value.toLowerCase().split(/\s+/);
+    const chosen = this.settings.voice || this.voices[0]?.id;
+    const is = ({ id, name, about }: Voice) => words.every((word) => `${id} ${name} ${about}`.toLowerCase().includes(word));
+    const found = this.voices.filter((voice) => is(voice) || voice.id === chosen);
+    const named = found.map(({ id, name, about }): [string, string] => [id, about ? `${name} (${about})` : name]);
+    options(this.field("voice"), named, this.settings.voice);
   }
 
   /** The released tasks, each of which brings its instruction, and whether it is answered aloud. */
@@ -132,7 +149,7 @@ export class Choices {
   }
 }
 
-function options(select: HTMLSelectElement, names: string[], chosen: string): void {
-  select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
-  select.value = names.includes(chosen) ? chosen : (names[0] ?? "");
+function options(select: HTMLSelectElement, named: [string, string][], chosen: string): void {
+  select.replaceChildren(...named.map(([value, name]) => make("option", { value }, name)));
+  select.value = named.some(([value]) => value === chosen) ? chosen : (named[0]?.[0] ?? "");
 }
