@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, partial
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from antiphon.errors import InputError
 from antiphon.voices import segments
 from antiphon.voices.entry import VoiceEntry
+from antiphon.voices.faiss_index import FaissIndex
 from antiphon.voices.index import ExactIndex, VoiceIndex
 from tests.voices.conftest import batch, entry, vector
 
@@ -19,6 +21,8 @@ INDEXES: dict[str, Make] = {
     "exact": partial(ExactIndex, net="test"),
     "exact, float16": partial(ExactIndex, net="test", dtype="float16"),
 }
+if find_spec("faiss"):
+    INDEXES["faiss"] = partial(FaissIndex, net="test", least=1, probes=1000)  # of all cells: nothing is missed
 
 
 @pytest.fixture(params=INDEXES)
@@ -191,3 +195,26 @@ def test_verify_sees_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         db.execute("INSERT INTO tag VALUES('gender', 'male', 999)")
     told = " ".join(ExactIndex(tmp_path, net="test").verify())
     assert "words of 19" in told and "1 attributes" in told and "vector of row 20" in told
+
+
+@pytest.mark.skipif(not find_spec("faiss"), reason="the extra faiss is not installed")
+def test_faiss_looks_at_few_and_misses_little(tmp_path: Path) -> None:
+    index, exact = FaissIndex(tmp_path, net="test", least=1, probes=8), ExactIndex(tmp_path, net="test")
+    index.upsert(batch(range(3000)))
+    missed = 0
+    for query in range(5000, 5020):
+        wanted = {hit.voice_id for hit in exact.search(vector=vector(query), k=10)}
+        missed += len(wanted - {hit.voice_id for hit in index.search(vector=vector(query), k=10)})
+    assert missed < 100  # of 200: these vectors have no neighbours to speak of
+    index.upsert(batch(range(3000, 3050)))
+    assert index.search(vector=vector(3049), k=1)[0].voice_id == "v3049"  # newer than the file
+    file = tmp_path / "vectors" / "faiss.cells"
+    before = file.read_bytes()
+    again = FaissIndex(tmp_path, net="test", least=1, probes=8)
+    assert again.search(vector=vector(17), k=1)[0].voice_id == "v17" and file.read_bytes() == before
+    for broken in (b"", b"x" * 1000, before[: len(before) // 2]):
+        file.write_bytes(broken)
+        assert FaissIndex(tmp_path, net="test", least=1).search(vector=vector(17), k=1)[0].voice_id == "v17"
+    index.delete(["v17"])
+    assert not file.exists() or index.search(vector=vector(17), k=1)[0].voice_id != "v17"
+    assert index.search(vector=vector(17), k=1)[0].voice_id != "v17" and index.verify() == []

@@ -22,6 +22,7 @@ from antiphon.server.service import Service
 from antiphon.server.speech import Speech
 from antiphon.server.tasks import Tasks
 from antiphon.server.transcripts import Transcripts
+from antiphon.server.voices import Voices
 
 
 def make_app(service: Service) -> Guard:
@@ -45,7 +46,8 @@ def make_app(service: Service) -> Guard:
         Route("/v1/tasks", Tasks(service).answer),
         Route("/v1/chat/completions", Completions(service).answer, methods=["POST"]),
         Route("/v1/audio/speech", speech.answer, methods=["POST"]),
-        Route("/v1/audio/voices", speech.voices),
+        Route("/v1/audio/voices", Voices(service.cast).show),
+        Route("/v1/audio/voices", Voices(service.cast).take, methods=["POST"]),
         Route("/v1/audio/transcriptions", transcripts.transcribe, methods=["POST"]),
         Route("/v1/audio/translations", transcripts.translate, methods=["POST"]),
     ]

@@ -149,10 +149,10 @@ class Connection:
         try:
             session = self._session()
             live_settings(session)
+            self._talking = Talking(self.ids, session, self._say, self._open_live, self.service.cast)
         except Refusal as refusal:
             self.end(refusal, NORMAL)
             return False
-        self._talking = Talking(self.ids, session, self._say, self._open_live)
         self._say(wire.SessionCreated(event_id=self.ids.event(), session=session))
         if self.is_beta:
             head = ConversationHead(id=self._talking.telling.conversation_id)

@@ -28,6 +28,7 @@ from antiphon.runtime.mouths import LocalVoices
 from antiphon.runtime.vad import Vad
 from antiphon.runtime.vllm import VllmEngine
 from antiphon.runtime.worker import Worker
+from antiphon.server.cast import Cast
 from antiphon.server.keys import Keyring
 from antiphon.server.limits import Places, Rates
 from antiphon.server.metrics import Metrics

@@ -1,4 +1,4 @@
-"""`POST /v1/audio/speech`: a text read aloud; `GET /v1/audio/voices`: in which voices.
+"""`POST /v1/audio/speech`: a text read aloud.
 
 `instructions` are taken and have no effect: the released prompts for reading aloud have no place for them.
 """
@@ -21,17 +21,13 @@ from antiphon.server.protocol.audio_http import (
     SpeechDone,
     SpeechRequest,
     TokenUsage,
-    VoiceCard,
-    VoiceList,
     read_speech,
     sse,
 )
 from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
-from antiphon.server.replies import as_json, as_stream, caller, while_there
+from antiphon.server.replies import as_stream, caller, while_there
 from antiphon.server.service import Service
 from antiphon.server.sound import TYPES, wave_head, write_sound
-
-VOICE = "default"  # the one that the model brings along; other names mean it, too
 
 
 @dataclass(frozen=True)
@@ -39,10 +35,6 @@ class Speech:
     """The endpoints."""
 
     service: Service
-
-    async def voices(self, request: Request) -> Response:
-        """The one voice."""
-        return as_json(VoiceList(data=(VoiceCard(id=VOICE, name=VOICE),), voices=(VOICE,)))
 
     async def answer(self, request: Request) -> Response:
         """One request; PCM and WAV leave while they are made."""
@@ -62,7 +54,9 @@ class Speech:
         """Sound as it comes, then the end."""
         service = self.service
         with service.requests.place(owner), service.metrics.running.track_inprogress():
-            async with service.worker.stream(lambda: service.model.speak(asked.input)) as events:
+            name = asked.voice if isinstance(asked.voice, str) else asked.voice.id
+            voice = await asyncio.to_thread(service.cast.find, name)
+            async with service.worker.stream(lambda: service.model.speak(asked.input, voice=voice)) as events:
                 async for event in events:
                     if isinstance(event, AudioOut):
                         service.metrics.spoken_seconds.inc(event.duration_s)

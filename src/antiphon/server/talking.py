@@ -13,6 +13,8 @@ from antiphon.errors import InputError
 from antiphon.runtime.history import Entry
 from antiphon.runtime.live import Live
 from antiphon.runtime.live_events import LiveEvent
+from antiphon.runtime.manner import Settings as LiveSettings
+from antiphon.server.cast import OWN, Cast
 from antiphon.server.entries import entry_of
 from antiphon.server.live_settings import how_of, live_settings
 from antiphon.server.protocol import client_events as said
@@ -37,13 +39,14 @@ OpenLive = Callable[[Callable[[LiveEvent], None]], Live]
 class Talking:
     """A session: its configuration, its conversation."""
 
-    def __init__(self, ids: Ids, session: Session, say: Say, open_live: OpenLive) -> None:
+    def __init__(self, ids: Ids, session: Session, say: Say, open_live: OpenLive, cast: Cast) -> None:
         """`open_live` makes the conversation, and is handed where it tells of itself."""
-        self.ids, self.session, self._say = ids, session, say
+        self.ids, self.session, self._say, self._cast = ids, session, say, cast
+        self._voice = cast.find(_voice(session))
         self.telling = Telling(ids, session)
         self._sound = SoundIn(session.audio.input.format)
         self.live = open_live(self._told)
-        self.live.configure(live_settings(session))
+        self.live.configure(self._voiced(live_settings(session)))
 
     def _told(self, event: LiveEvent) -> None:
         for news in self.telling.tell(event):
@@ -58,8 +61,12 @@ class Talking:
 
     @do.register
     async def _(self, event: said.SessionUpdate) -> None:
-        session = merge(self.session, event.session, has_spoken=self.telling.has_spoken)
+        is_fixed = self.telling.has_spoken and not self._cast.may_change
+        session = merge(self.session, event.session, has_spoken=is_fixed)
         settings = live_settings(session)
+        if _voice(session) != _voice(self.session):
+            self._voice = await asyncio.to_thread(self._cast.find, _voice(session))
+        settings = self._voiced(settings)
         if session.audio.input.format != self.session.audio.input.format:
             self._sound = SoundIn(session.audio.input.format)
         self.session = self.telling.session = session
@@ -138,7 +145,7 @@ class Talking:
         session, wish = self.session, event.response
         if not isinstance(session, RealtimeSession):
             raise Refusal("A transcription session answers nothing; open a realtime one.", code=INVALID_VALUE)
-        how = how_of(session, wish)
+        how = replace(how_of(session, wish), voice=self._voice)
         if wish.conversation == "none":
             self.live.aside(await self._input(wish), how, wish)
             return
@@ -149,6 +156,9 @@ class Talking:
             what = "The conversation has a response in progress; wait for its end, or cancel it."
             raise Refusal(what, code=ACTIVE_RESPONSE)
         self.live.respond(how, wish)
+
+    def _voiced(self, settings: LiveSettings) -> LiveSettings:
+        return replace(settings, how=replace(settings.how, voice=self._voice))
 
     async def _input(self, wish: ResponseConfig) -> tuple[Entry, ...]:
         """What an aside answers: its own input, or what the conversation has come to."""
@@ -173,3 +183,9 @@ class Talking:
         if not self.live.cancel(event.response_id):
             # OpenAI's words: LiveKit knows by their beginning that this is no fault
             raise Refusal("Cancellation failed: no active response found.", code=NOTHING_TO_CANCEL)
+
+
+def _voice(session: Session) -> str:
+    """The name of the voice that a session asks for."""
+    voice = session.audio.output.voice if isinstance(session, RealtimeSession) else OWN
+    return voice if isinstance(voice, str) else voice.id
