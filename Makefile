@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-CLIENTS := openai agents pipecat livekit
+CLIENTS := openai agents pipecat livekit mcp
 QUESTION := src/antiphon/presets/nano/question.wav
 
 .PHONY: talk console pictures test test-slow test-clients test-console test-vllm test-gpu audit soak long-soak train-smoke lint clean
@@ -98,8 +98,14 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+.clients/mcp/.made: tests/clients/requirements-mcp.txt tests/clients/package-mcp.txt
+	$(PYTHON) -m venv .clients/mcp
+	.clients/mcp/bin/python -m pip install --quiet --requirement $<
+	npm install --silent --prefix .clients/mcp $$(cat tests/clients/package-mcp.txt)
+	touch $@
+
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval,parquet]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval,parquet,docs,mcp]"
 	touch $(VENV)/.installed $@
 
 clean:

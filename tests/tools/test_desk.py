@@ -1,7 +1,7 @@
 """The desk on a clock turned by hand: what the table of effects says, call by call."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -169,14 +169,14 @@ def test_a_turn_costs_so_much_and_no_more() -> None:
     assert [given(bench.call(str(n), "read", x=str(n))) for n in range(3)] == [{}, {}, {"2": "budget"}]
     assert started(bench.call("d", "read", turn=1, x="9")) == ["read"]
     bench = Bench()
-    slow = (made("slow", timeout_s=60, retries=5),)
+    slow = (made("slow", timeout_s=60.0, retries=5),)
     bench.call("a", "slow", offered=slow)
     assert given(bench.wait(15_000)) == {"a": "timeout"}
 
 
 def test_something_is_said_while_an_answer_is_late_but_not_over_others_and_not_all_the_time() -> None:
     bench = Bench(Desk(turn_ms=60_000))
-    bench.call("a", "slow", offered=(made("slow", timeout_s=50),), language="zh")
+    bench.call("a", "slow", offered=(made("slow", timeout_s=50.0),), language="zh")
     assert bench.wait(699) == [] and bench.wait(1) == [Fill("a", "zh")]
     assert [type(order) for order in bench.wait(7_999)] == [Fill]
     assert bench.wait(5_000, is_speaking=True) == [] and Fill("a", "zh") in bench.wait(700)
@@ -286,19 +286,19 @@ def calls(*bodies: tuple[str, str]) -> list[ToolCall]:
 def test_an_attendant_answers_in_order_and_asks_the_user() -> None:
     words = iter(["yes"])
     attendant = Attendant(lambda: next(words), threads=Threads())
-    offered = (patience, send)
+    offered = (patience, replace(send, timeout_s=60.0))
     late, asked = attendant.answer(0, calls(("patience", '{"seconds": 2.0}'), ("send", '{"text": "hi"}')), offered)
     assert isinstance(late, ToolResult) and late.code == "timeout"
     assert isinstance(asked, ToolResult) and asked.code == "confirm"
     (sent,) = attendant.answer(1, calls(("send", '{"text": "hi"}')), offered)
     assert isinstance(sent, ToolResult) and sent.data == {"sent": "hi"} and sent.text == '{"sent": "hi"}'
-    (waited,) = attendant.answer(2, calls(("patience", '{"seconds": 0}')), offered)
+    (waited,) = attendant.answer(2, calls(("patience", '{"seconds": 0.0}')), (replace(patience, timeout_s=60.0),))
     assert isinstance(waited, ToolResult) and waited.text == "waited in en"
 
 
 def test_there_are_only_so_many_threads() -> None:
     attendant = Attendant(threads=Threads(most=0))
-    (busy,) = attendant.answer(0, calls(("patience", '{"seconds": 0}')), (patience,))
+    (busy,) = attendant.answer(0, calls(("patience", '{"seconds": 0.0}')), (patience,))
     assert isinstance(busy, ToolResult) and busy.code == "busy"
 
 

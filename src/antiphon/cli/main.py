@@ -13,8 +13,10 @@ from antiphon.cli.caption import caption
 from antiphon.cli.chat import chat
 from antiphon.cli.convert import convert
 from antiphon.cli.data import data
+from antiphon.cli.docs import docs
 from antiphon.cli.doctor import doctor
 from antiphon.cli.evaluate import evaluate
+from antiphon.cli.mcp import mcp
 from antiphon.cli.provenance import provenance
 from antiphon.cli.serve import serve
 from antiphon.cli.speak import speak
@@ -27,7 +29,7 @@ from antiphon.cli.voices import voices
 from antiphon.errors import AntiphonError
 
 COMMANDS = (talk, chat, transcribe, speak, translate, caption, analyse, train, verify, provenance, convert, bench,
-            doctor, serve)  # fmt: skip
+            doctor, serve, mcp)  # fmt: skip
 
 app = typer.Typer(
     name="antiphon",
@@ -42,6 +44,7 @@ for command in COMMANDS:
 app.add_typer(evaluate, name="eval")
 app.add_typer(data, name="data")
 app.add_typer(voices, name="voices")
+app.add_typer(docs, name="docs")
 
 
 def main() -> None:

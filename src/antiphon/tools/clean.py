@@ -8,8 +8,8 @@ import re
 import unicodedata
 
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
-MARK = re.compile(r"<(?=[\w/|!?\[])[^<>]{0,200}>")  # <tool_call>, </think>, <|BOT|>, <audio_12>, <b>
-OPENED = re.compile(r"<(?=[\w/|!?\[])|(?<=[\w|/])>")  # half a mark, which more text could make whole
+MARK = re.compile(r"<(?=[A-Za-z_/|!?\[])[^<>]{0,200}>")  # <tool_call>, </think>, <|BOT|>, <audio_12>, <b>
+OPENED = re.compile(r"<(?=[A-Za-z_]|\s*[/|!?\[])|(?<=[A-Za-z_|/])>|(?<=[|/] )>")  # half a mark
 ADDRESS = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}:/{2}|\bwww\.|\b(?:data|javascript|mailto):)\S*", re.I)
 LINK = re.compile(r"!?\[([^\]\[]*)\]\([^()\s]*\)")
 FENCE = re.compile(r"`{3,}\w*|~{3,}\w*")

@@ -144,28 +144,34 @@ class Desk:
 
     def _go_on(self, state: Open, now_ms: int) -> Moved:
         """Start what may start, give what may be given."""
-        orders = list[Order]()
         state = replace(
             state,
             known=tuple(known for known in state.known if now_ms - known.at_ms < self.known_ms),
             asked=tuple(asked for asked in state.asked if now_ms - asked.at_ms < self.asked_ms),
         )
+        state, orders = self._give(state)  # first: words of others may make the next call ask
         for call in state.calls:
             if call.result is None and call.run is None and not call.is_listening:
                 state, more = self._begin(state, call, now_ms)
                 orders += more
-        for call in state.calls:
-            if call.is_kept and call.result is not None:
-                state = replace(state, calls=tuple(other for other in state.calls if other is not call))
-                is_ours = call.tool.is_trusted or (call.result.failed and call.run is None)
-                state = replace(state, is_tainted=state.is_tainted or not is_ours)
-                orders.append(Give(call.id, call.result))
+        state, given = self._give(state)
         waits = any(call.is_kept and call.tool.has_filler for call in state.calls)
         if not waits:
             state = replace(state, fill_ms=None)
         elif state.fill_ms is None:
             state = replace(state, fill_ms=now_ms + self.fill_ms)
-        return state, tuple(orders)
+        return state, (*orders, *given)
+
+    def _give(self, state: Open) -> Moved:
+        """What has come for calls whose turn is there."""
+        orders: tuple[Order, ...] = ()
+        for call in state.calls:
+            if call.is_kept and call.result is not None:
+                is_ours = call.tool.is_trusted or (call.result.failed and call.run is None)
+                calls = tuple(other for other in state.calls if other is not call)
+                state = replace(state, calls=calls, is_tainted=state.is_tainted or not is_ours)
+                orders = (*orders, Give(call.id, call.result))
+        return state, orders
 
     def _begin(self, state: Open, call: Call, now_ms: int) -> Moved:
         """Start a call, unless it has to wait for something; or answer it with what is known or not allowed."""

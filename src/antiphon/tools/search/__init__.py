@@ -1,0 +1,1 @@
+"""Looking things up: the user's own documents, and machines that search the web."""
