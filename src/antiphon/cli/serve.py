@@ -42,13 +42,7 @@ def serve(
     threads: Threads = None,
 ) -> None:
     """Serve a model over the protocols of OpenAI's clients."""
-    from antiphon.errors import ConfigError
-
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise ConfigError("the server's libraries are not installed; run: pip install 'antiphon[server]'") from None
+    _check_installed()
     from antiphon.server.keys import read_keys
     from antiphon.server.logs import to_stderr
     from antiphon.server.settings import Settings
@@ -73,6 +67,16 @@ def serve(
 
     to_stderr()
     run(Service(load_model(model, device, dtype, threads), settings))
+
+
+def _check_installed() -> None:
+    from antiphon.errors import ConfigError
+
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError("the server's libraries are not installed; run: pip install 'antiphon[server]'") from None
 
 
 def _options(given: list[str] | None) -> dict[str, object]:

@@ -37,7 +37,6 @@ from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.settings import Settings
 from antiphon.server.stages import Rounds, WatchedEngine, WatchedVoices
 from antiphon.server.trace import TracedMind
-from antiphon.server.voices import Cast
 from antiphon.text.chat import Message
 
 
