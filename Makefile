@@ -49,10 +49,11 @@ test-gpu: $(VENV)/.dev
 test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m clients tests/clients -rs --durations=5
 
-# the page in Debian's chromium, headless, with a recording for a microphone; needs Node and npm
+# the page in Debian's chromium, headless, with a recording for a microphone; needs Node and npm. Two hundred turns are
+# slow: pytest -m "console and slow" tests/console
 test-console: $(VENV)/.dev console/node_modules/.made
 	$(BIN)/python -m pip install --quiet --requirement tests/console/requirements.txt
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m console tests/console -rs --durations=5
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "console and not slow" tests/console -rs --durations=5
 
 # the pictures of docs/console/, every state at two sizes in two colours
 pictures: $(VENV)/.dev

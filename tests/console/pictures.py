@@ -162,10 +162,25 @@ def play(context: BrowserContext, state: str) -> None:
     context.route("**/metrics", lambda route: route.fulfill(body=f"{name} {next(begun_ones)}\n"))
 
 
+# The page's clock stands still from when it is in a state that passes.
+FREEZE = """
+(state) => {
+  const badge = document.getElementById("state");
+  new MutationObserver(() => {
+    if (badge.dataset.state !== state) return;
+    const at = performance.now();
+    performance.now = () => at;
+  }).observe(badge, { attributeFilter: ["data-state"] });
+}
+"""
+
+
 def take(page: Page, state: str) -> None:
     """Bring the page into a state."""
     if state == "idle":
         return
+    if state in ("tool", "interrupted"):
+        page.evaluate(FREEZE, state)
     page.click("#talk")
     badge = page.locator("#state")
     if state == "interrupted":

@@ -25,6 +25,22 @@ DROP = """
   return event.defaultPrevented;
 }
 """
+LOUDEST = """
+async (player) => {
+  const sound = new AudioContext();
+  const meter = new AnalyserNode(sound);
+  sound.createMediaElementSource(player).connect(meter).connect(sound.destination);
+  await player.play();
+  const samples = new Float32Array(meter.fftSize);
+  let most = 0;
+  while (!player.ended) {
+    await new Promise((done) => setTimeout(done, 40));
+    meter.getFloatTimeDomainData(samples);
+    most = samples.reduce((loudest, one) => Math.max(loudest, Math.abs(one)), most);
+  }
+  return most;
+}
+"""
 
 pytestmark = pytest.mark.console
 
@@ -46,22 +62,18 @@ def test_answers_stand_side_by_side(playwright: Playwright, server: Running, nan
         page.check("#tasks [value=talk_feelingly]")
         page.click("#ask")
         done = page.locator("#heard > li").nth(1).locator("article[data-state=done]")
-        expect(done).to_have_count(2, timeout=PATIENCE_MS)
+        expect(done).to_have_count(2, timeout=2 * PATIENCE_MS)  # four answers, one after the other
         written, spoken = page.locator("#heard > li").nth(0).locator("article").all()
         assert written.get_attribute("data-task") == "transcribe"
         assert "france" in written.locator(".answer").inner_text() and written.locator("audio").count() == 0
         expect(spoken.locator(".answer")).to_have_text(PARIS)
-        heard = spoken.locator("audio").evaluate(
-            "async (player) => (await new OfflineAudioContext(1, 1, 24000).decodeAudioData("
-            "await (await fetch(player.src)).arrayBuffer())).getChannelData(0).reduce((a, b) => Math.max(a, b), 0)"
-        )
-        assert heard > 0.05
+        assert spoken.locator("audio").evaluate(LOUDEST) > 0.05
         left, right = (one.bounding_box() for one in (written, spoken))
         assert left and right and left["y"] == right["y"] and left["x"] < right["x"]
         page.fill("#asking [name=seed]", "7")
         page.click("#ask")
         expect(page.locator("#heard > li").nth(1).locator("article[data-state=done]")).to_have_count(
-            4, timeout=PATIENCE_MS
+            4, timeout=2 * PATIENCE_MS
         )
         expect(page.locator("#asked")).to_have_text("4 / 4")  # what was answered before is not asked again
         page.locator("#heard > li").first.locator("button").click()

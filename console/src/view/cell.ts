@@ -69,6 +69,6 @@ export class Cell {
   private end(state: string, words: string): void {
     this.element.dataset.state = state;
     this.element.removeAttribute("aria-busy");
-    this.figures.textContent = words;
+    this.figures.textContent = words.replaceAll(" ms", "\u00a0ms"); // a number and its unit stay together
   }
 }

@@ -6,12 +6,14 @@ import { say, translate } from "../words";
 import { chips } from "./chips";
 import { find, make, ms } from "./element";
 
+const LIVELY = 24; // messages that may still change; those before stand as they are
 const LETTERS_PER_MS = 0.016; // of speech whose end is not known yet
 
 export class Conversation {
   private readonly log = find("spoken");
   private readonly lines = find<HTMLOListElement>("said");
   private readonly shown = new Map<string, { element: HTMLLIElement; key: string }>();
+  private language = "";
 
   show(session: Session): void {
     find("empty").hidden = session.messages.length > 0;
@@ -22,7 +24,12 @@ export class Conversation {
         this.shown.delete(id);
       }
     }
-    for (const message of session.messages) this.update(message, session.playing === message.id);
+    const isSame = this.language === say("you");
+    this.language = say("you");
+    const settled = session.messages.length - LIVELY;
+    for (const [at, message] of session.messages.entries()) {
+      if (!isSame || at >= settled || !this.shown.has(message.id)) this.update(message, session.playing === message.id);
+    }
     for (const [at, { id, kind }] of session.messages.entries()) {
       if (kind === "thought") this.place(id, session.messages[at + 1]?.id);
     }

@@ -11,24 +11,37 @@ const LONGEST_SHOWN = 50;
 export class Latency {
   private readonly strip = find<HTMLTableSectionElement>("strip");
   private readonly turns = find<HTMLOListElement>("turns");
+  private readonly shown = new Map<number, { key: string; element: HTMLElement }>();
   private key = "";
-  private newest = ""; // the turn that was opened without being asked
+  private newest = 0; // the turn that was opened without being asked
 
   show(session: Session): void {
-    const key = JSON.stringify([session.turns, say("turn")]);
+    const latest = session.turns.slice(-LONGEST_SHOWN).reverse();
+    const keys = latest.map((turn) => JSON.stringify([turn, say("turn")]));
+    const key = `${session.turns.length} ${keys.join()}`;
     if (key === this.key) return;
     this.key = key;
     find("no-turns").hidden = session.turns.length > 0;
     this.strip.replaceChildren(...FIGURES.map((name) => row(name, session.turns)));
-    const open = new Set([...this.turns.querySelectorAll("details[open]")].map((one) => one.id));
-    const latest = session.turns.slice(-LONGEST_SHOWN).reverse();
-    const newest = latest[0] ? `turn-${latest[0].number}` : "";
-    if (newest !== this.newest) {
-      open.delete(this.newest);
-      open.add(newest);
-      this.newest = newest;
-    }
-    this.turns.replaceChildren(...latest.map((turn) => drawn(turn, open.has(`turn-${turn.number}`))));
+    const newest = latest[0]?.number ?? 0;
+    for (const [i, turn] of latest.entries()) this.update(turn, keys[i] ?? "", newest);
+    this.newest = newest;
+    const there = new Set(latest.map((turn) => turn.number));
+    for (const number of this.shown.keys()) if (!there.has(number)) this.shown.delete(number);
+    const elements = latest.map((turn) => this.shown.get(turn.number)?.element).filter((one) => one !== undefined);
+    if (elements.some((one, i) => this.turns.children[i] !== one)) this.turns.replaceChildren(...elements);
+    while (this.turns.childElementCount > elements.length) this.turns.lastElementChild?.remove();
+  }
+
+  /** A turn is drawn again when something of it changed; the newest lies open until there is a newer one. */
+  private update(turn: Turn, key: string, newest: number): void {
+    const before = this.shown.get(turn.number);
+    const isNews = newest !== this.newest && (turn.number === newest || turn.number === this.newest);
+    if (before?.key === key && !isNews) return;
+    const wasOpen = before?.element.querySelector("details")?.open ?? false;
+    const element = drawn(turn, isNews ? turn.number === newest : wasOpen);
+    before?.element.replaceWith(element);
+    this.shown.set(turn.number, { key, element });
   }
 }
 
