@@ -4,14 +4,13 @@ import asyncio
 import math
 import random
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -23,7 +22,7 @@ from antiphon.runtime.batch import Bucket
 from antiphon.runtime.engine import Mouth, Request, Token, Voices
 from antiphon.runtime.local import LocalEngine
 from antiphon.runtime.model import Model, load
-from antiphon.runtime.mouths import LocalVoices, _Speaking, next_up
+from antiphon.runtime.mouths import FIRST, LocalVoices, _Speaking, next_up
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.speech import render
 from antiphon.runtime.worker import Worker
@@ -143,30 +142,38 @@ def waiting(waits: Sequence[Wait]) -> list[_Speaking]:
     def unopened() -> None:
         raise AssertionError
 
-    now, speaking = time.monotonic(), list[_Speaking]()
+    speaking = list[_Speaking]()
     for due, has_sounded, is_ready in waits:
-        one = _Speaking(unopened, lambda _: None, now + due, has_sounded=has_sounded)  # type: ignore[arg-type]
+        one = _Speaking(unopened, lambda _: None, due, has_sounded=has_sounded)  # type: ignore[arg-type]
         one.utterer, one.is_ending = object(), is_ready  # type: ignore[assignment]
         speaking.append(one)
     return speaking
 
 
-@given(st.lists(st.tuples(st.floats(-1, 9), st.booleans(), st.booleans()), max_size=6))
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 9), st.booleans(), st.booleans()), max_size=6))
 def test_who_can_wait_least_is_next(waits: list[Wait]) -> None:
     """Who speaks and would be torn; then first sounds, in the order in which they were begun; then who speaks."""
     unit_s, speaking = 0.1, waiting(waits)
-    found = next_up(speaking, unit_s)
+    found = next_up(speaking, unit_s, 0.0)
     ready = [one for one in speaking if one.is_ending]
     assert (found is None) == (not ready)
     if found is None:
         return
     chosen, patience = found
     needed = unit_s * (1 + sum(one.has_sounded for one in ready))
-    torn = [one for one in ready if one.has_sounded and one.due - time.monotonic() < needed]
+    torn = [one for one in ready if one.has_sounded and one.due - needed < FIRST]
     silent = [one for one in ready if not one.has_sounded]
     group = torn or silent or ready
     assert chosen.due == min(one.due for one in group)
-    assert (patience < 0) == bool(torn or silent)
+    assert (patience <= FIRST) == bool(torn or silent)
+
+
+def test_who_has_long_run_dry_does_not_push_others_aside() -> None:
+    torn, first = waiting([(-9.0, True, True), (0.0, False, True)])
+    assert next_up([torn], 0.1, 0.0) == (torn, 0.0)
+    found = next_up([torn, first], 0.1, 0.0)
+    assert found is not None and found[0] is first
 
 
 def test_tokens_hurry_for_who_speaks_and_would_run_dry(model: Model, clip: Audio) -> None:

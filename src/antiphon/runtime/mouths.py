@@ -37,6 +37,7 @@ FIRST = -1e-3  # seconds for which a first sound can wait: not as long as a toke
 UNIT_S = 0.1  # that a chunk is taken to last before any was made
 RISE, FALL = 0.5, 0.05  # how far one chunk moves that: an upper bound, but not that of one bad moment
 LONGEST_LEAD_S = 0.3
+LOST_S = 0.5  # of silence behind which a torn reply has no claim before others: a slow machine serves them, too
 Heard: TypeAlias = "Tensor | Exception | None"  # None: that was all
 
 
@@ -70,6 +71,10 @@ class _Speaking:
         if self.utterer is None or self.is_complete or self.is_ending:
             return 0
         return max(self.utterer.wanted - len(self.utterer.held) - len(self.codes), 0)
+
+    def wait_s(self, now: float, needed_s: float) -> float:
+        """How long what takes `needed_s` can wait, until it would come too late for the listener."""
+        return self.due - now - needed_s if now <= self.due + LOST_S else 0.0
 
     def sounded(self, wave: Tensor) -> None:
         """A chunk is rendered."""
@@ -198,12 +203,12 @@ class LocalVoices:
 
     def hunger(self) -> float:
         """How long those who speak can wait for the tokens that they need."""
-        wanting = [(one, one.missing) for one in self.speaking if one.has_sounded]
-        ends = [one.due - missing * self._code_s - 2 * self.unit_s for one, missing in wanting if missing]
-        return min(ends, default=math.inf) - time.monotonic()
+        now, wanting = time.monotonic(), [(one, one.missing) for one in self.speaking if one.has_sounded]
+        waits = [one.wait_s(now, missing * self._code_s + 2 * self.unit_s) for one, missing in wanting if missing]
+        return min(waits, default=math.inf)
 
     def _patience(self) -> float:
-        chosen = next_up(self.speaking, self.unit_s)
+        chosen = next_up(self.speaking, self.unit_s, time.monotonic())
         return math.inf if chosen is None else chosen[1]
 
     @property
@@ -227,7 +232,7 @@ class LocalVoices:
 
     def _work(self) -> bool:
         """Open one voice or render one chunk, of whoever runs dry first; whether there is more to do."""
-        found = next_up(self.speaking, self.unit_s)
+        found = next_up(self.speaking, self.unit_s, time.monotonic())
         if found is None:
             return False
         chosen, _ = found
@@ -282,7 +287,7 @@ class LocalVoices:
         speaking.tell(None)
 
 
-def next_up(speaking: Sequence[_Speaking], unit_s: float) -> tuple[_Speaking, float] | None:
+def next_up(speaking: Sequence[_Speaking], unit_s: float, now: float) -> tuple[_Speaking, float] | None:
     """Of those for whom there is something to do, who can wait least, and for how many seconds (below 0: it is late).
 
     Who speaks can wait until all chunks that are ready, and one more, just fit before its listener runs dry. Of those
@@ -292,10 +297,9 @@ def next_up(speaking: Sequence[_Speaking], unit_s: float) -> tuple[_Speaking, fl
         one.hold()
     ready = [one for one in speaking if one.is_ready]
     needed = (1 + sum(one.has_sounded for one in ready)) * unit_s
-    now = time.monotonic()
 
     def wait(one: _Speaking) -> float:
-        return one.due - now - needed if one.has_sounded else FIRST
+        return one.wait_s(now, needed) if one.has_sounded else FIRST
 
     chosen = min(ready, key=lambda one: (wait(one), one.utterer is not None, one.due), default=None)
     return None if chosen is None else (chosen, wait(chosen))
