@@ -178,3 +178,21 @@ def test_the_command_line(tmp_path: Path, nano: Path, antiphon: Run, monkeypatch
     (tmp_path / "shelf/voices.sqlite").write_bytes(b"no database" * 1000)
     ran = antiphon("voices", "search", "old")
     assert ran.status == 2 and ran.err.count("\n") == 1
+
+
+def test_nearly_the_same_recording_is_named(tmp_path: Path) -> None:
+    ears, told = Ears("nano"), list[str]()
+    lines = []
+    for number, gain in enumerate((1.0, 0.9999)):
+        Audio(noise(0.8).samples * gain, 16_000).write(tmp_path / f"{number}.wav")
+        lines.append(json.dumps({"clip": f"{number}.wav", "name": f"N{number}", "id": f"n{number}"}))
+    (tmp_path / "all.jsonl").write_text("\n".join(lines))
+    library = Library(tmp_path / "library", ears.net)
+    assert import_voices(library, tmp_path / "all.jsonl", ears, warn=told.append).new == 2
+    assert len(told) == 1 and "'n1' sounds as 'n0' does" in told[0] and ":2:" in told[0]
+    library.store.close()
+    again = Library(tmp_path / "library", ears.net)
+    Audio(noise(0.8).samples * 0.9998, 16_000).write(tmp_path / "2.wav")
+    (tmp_path / "more.jsonl").write_text(json.dumps({"clip": "2.wav", "name": "N2", "id": "n2"}))
+    import_voices(again, tmp_path / "more.jsonl", ears, warn=told.append)
+    assert len(told) == 2 and "sounds as 'n" in told[1]

@@ -86,7 +86,7 @@ def import_(
         def progress(tally: "Tally") -> None:
             bar.update(tally.new + tally.known + tally.refused - bar.n)
 
-        tally = import_voices(shelf, manifest, ears, consent, refuse, progress)
+        tally = import_voices(shelf, manifest, ears, consent, refuse, refuse, progress)
     print(f"{tally.new} voices came in, {tally.known} were there, {tally.refused} lines were refused.")
     if tally.refused:
         raise typer.Exit(2)

@@ -15,9 +15,11 @@ from antiphon.errors import InputError
 from antiphon.voices.clips import Clip, read_clip
 from antiphon.voices.library import Arrival, Library, described
 from antiphon.voices.speaker import Ears
+from antiphon.voices.store import unit
 
 LONGEST_LINE = 16_384  # bytes
 BATCH = 256  # voices that come at once, or not at all
+ALIKE = 0.995  # the cosine of two vectors from which on they are of the same recording, however it was written
 
 
 @dataclass
@@ -35,9 +37,11 @@ def import_voices(
     ears: Ears,
     consent: str = "",
     refuse: Callable[[str], None] = lambda told: None,
+    warn: Callable[[str], None] = lambda told: None,
     progress: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
-    """Bring in all lines of a manifest that are fit; `refuse` is told of every other. May be repeated.
+    """Bring in all lines of a manifest that are fit; `refuse` is told of every other, and `warn` of each that
+    sounds as one that is there. May be repeated.
 
     Raises InputError if the manifest cannot be read, or is of another speaker net.
     """
@@ -58,6 +62,8 @@ def import_voices(
             tally.refused += 1
             refuse(f"{manifest}:{number}: {error}")
             continue
+        if (other := _like(library, arrival, [one for _, one in batch])) is not None:
+            warn(f"{manifest}:{number}: {arrival.entry.voice_id!r} sounds as {other!r} does; it came in all the same.")
         taken |= {arrival.entry.clip, arrival.entry.voice_id}
         batch.append((number, arrival))
         if len(batch) == BATCH:
@@ -108,6 +114,16 @@ def _clip(folder: Path, name: str) -> Clip:
     if not path.is_relative_to(folder):
         raise InputError(f"the clip {name[:60]!r} lies outside the manifest's folder; put it there.")
     return read_clip(path)
+
+
+def _like(library: Library, arrival: Arrival, waiting: list[Arrival]) -> str | None:
+    """Another entry, there or about to come, that is nearly the same recording."""
+    vector, own = unit(arrival.vector), arrival.entry.voice_id
+    if library.store.meta("width") == len(vector):
+        for hit in library.index.search(vector=vector, k=2):
+            if hit.score >= ALIKE and hit.voice_id != own:
+                return hit.voice_id
+    return next((one.entry.voice_id for one in waiting if float(unit(one.vector) @ vector) >= ALIKE), None)
 
 
 def _check_is_new(library: Library, arrival: Arrival, taken: set[str]) -> None:
