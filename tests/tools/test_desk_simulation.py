@@ -161,7 +161,7 @@ def check_effects(conversation: Conversation) -> None:
     assert all(not calls[e.call].name == "read" for e in reported)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1 << 32), st.integers(1, 6))
 def test_whatever_tools_and_users_do_the_table_holds(seed: int, number: int) -> None:
     for conversation in play(seed, number):
@@ -172,7 +172,7 @@ def test_whatever_tools_and_users_do_the_table_holds(seed: int, number: int) -> 
         assert conversation.state.calls == ()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_two_conversations_with_one_tool_do_not_hear_each_other(seed: int) -> None:
     together = play(seed, 4)

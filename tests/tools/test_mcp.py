@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from antiphon.audio.wave import Audio
 from antiphon.errors import ConfigError, InputError
 from antiphon.runtime.events import AudioOut
 from antiphon.text.toolcall import ToolCall
+from antiphon.tools.desk import Desk
 from antiphon.tools.mcp_client import Listed, McpServer, McpTools, fingerprint, simplified
 from antiphon.tools.result import ToolResult
 from antiphon.tools.running import Attendant, answer
@@ -44,7 +45,7 @@ def tools(pinned: McpServer) -> Iterator[dict[str, Tool]]:
         yield {tool.name: tool for tool in there.tools()}
 
 
-def ask(tool: Tool, timeout_s: float = 5.0, **arguments: Any) -> ToolResult:
+def ask(tool: Tool, timeout_s: float = 60.0, **arguments: Any) -> ToolResult:
     return answer(tool, tool.name, arguments, Context("en", timeout_s))
 
 
@@ -68,7 +69,8 @@ def test_what_goes_wrong_is_a_code_and_the_line_stays_good(tools: dict[str, Tool
 
 
 def test_what_nobody_vouched_for_asks_first(tools: dict[str, Tool]) -> None:
-    attendant, offered = Attendant(lambda: "yes"), tuple(tools.values())
+    attendant = Attendant(lambda: "yes", desk=Desk(turn_ms=240_000))
+    offered = tuple(replace(tool, timeout_s=60.0) for tool in tools.values())
     calls = [ToolCall("t.add", '{"a": 1, "b": 2}'), ToolCall("t.surroundings", "{}")]
     added, asked = attendant.answer(0, calls, offered)
     assert isinstance(added, ToolResult) and isinstance(asked, ToolResult)

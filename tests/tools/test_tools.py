@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.errors import ConfigError, InputError, ToolError
@@ -78,7 +78,7 @@ def test_a_function_that_no_model_can_be_told_is_refused(function: Any) -> None:
     with pytest.raises(InputError):
         tool("read")(function)
     with pytest.raises(InputError, match="effect"):
-        Tool({"name": "x"}, print, "nothing")  # type: ignore[arg-type]
+        Tool({"name": "x"}, print, "nothing")
 
 
 @pytest.mark.parametrize(("arguments", "is_right"), [
@@ -113,6 +113,7 @@ def test_a_call_that_nobody_understands_says_why(body: str) -> None:
     assert call.fault and call.arguments == "{}"
 
 
+@settings(deadline=None)
 @given(st.text("{}[]'\",:\\ \nabT1", max_size=40))
 def test_any_text_is_a_call_or_says_why(text: str) -> None:
     call = mended(f"function\nname\n{text}")
@@ -149,6 +150,7 @@ def test_what_is_no_sum_is_refused_and_nothing_runs(expression: str) -> None:
     assert error.value.code == "arguments"
 
 
+@settings(deadline=None)
 @given(st.integers(-999, 999), st.integers(-999, 999), st.sampled_from("+-*"))
 def test_sums_are_those_of_arithmetic(a: int, b: int, sign: str) -> None:
     assert written(calculated(f"({a}) {sign} ({b})")) == str({"+": a + b, "-": a - b, "*": a * b}[sign])

@@ -25,7 +25,7 @@ from antiphon.tools.addresses import parsed
 from antiphon.tools.clean import clean
 from antiphon.tools.result import LONGEST, ToolResult
 from antiphon.tools.signature import NAME
-from antiphon.tools.tool import RULES, Context, Effect, Tool
+from antiphon.tools.tool import RULES, Context, Tool
 
 BOOT_S, CALL_S, SLACK_S = 30.0, 10.0, 2.0
 DESCRIPTION, PARAMETER = 300, 200  # characters of what a server says of a tool, of a parameter
@@ -45,7 +45,7 @@ class McpServer:
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow: tuple[str, ...] = ()  # its tools that may be offered
-    effects: Mapping[str, Effect] = field(default_factory=dict)  # that the operator vouches for
+    effects: Mapping[str, str] = field(default_factory=dict)  # that the operator vouches for
     pin: str = ""  # `fingerprint` of the tools that were looked at; another list is refused
 
     def __post_init__(self) -> None:

@@ -62,7 +62,7 @@ class Tool:
 
     function: Mapping[str, Any]
     run: Callable[..., Any]
-    effect: Effect = "unknown"
+    effect: str = "unknown"  # one of `Effect`
     timeout_s: float = 4.0
     retries: int = 0  # of what may go well another time; never of what writes, unless it is idempotent
     is_idempotent: bool | None = None  # twice is as good as once; None: as it is with reading
@@ -109,7 +109,7 @@ class Tool:
         return replace(self, function={**self.function, "name": checked(name), **told}, aliases=aliases)
 
 
-def tool(effect: Effect = "unknown", *, name: str = "", **options: Any) -> Callable[[Callable[..., Any]], Tool]:
+def tool(effect: str = "unknown", *, name: str = "", **options: Any) -> Callable[[Callable[..., Any]], Tool]:
     """A typed function as a tool: its definition is its signature and its docstring; `options` are those of `Tool`.
 
     Raises InputError for a signature that no model can be told.
