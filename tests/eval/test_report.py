@@ -104,6 +104,15 @@ def test_every_word_of_the_pages_is_known_in_chinese(page: Path) -> None:
     assert all(path.read_text(encoding="utf-8").count("id=language") == 1 for path in page.parent.glob("*.html"))
 
 
+def test_an_instruction_is_told_once_for_all_items(page: Path) -> None:
+    for name in ("asr.librispeech_clean", "stepeval_audio_toolcall"):
+        text = (page.parent / f"{name}.html").read_text(encoding="utf-8")
+        (told,) = re.findall(r", instructions = (\[.*?\]);</script>", text)
+        numbers = {dict(map(tuple, item["facts"]))["instruction"] for item in items(page, name)}  # type: ignore[arg-type]
+        assert numbers == {"0"} and len(json.loads(told)) == 1
+        assert json.loads(told)[0][:40] not in (page.parent / f"items-{name}.js").read_text(encoding="utf-8")
+
+
 def test_markup_in_data_stays_text(measure: Measure, tmp_path: Path, look: Path) -> None:
     report = measure(["mmau"])
     name = "mmau_v05.15.25_test_mini"

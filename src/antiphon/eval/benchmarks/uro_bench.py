@@ -174,7 +174,7 @@ def _on(rows: Sequence[Judged], axis: str) -> list[Judged]:
 def _row_points(row: Judged) -> float | None:
     """Points of one item: a person's, of a repetition by its errors, else the judge's; None where nobody judged."""
     if "overruled" in row.shown:
-        return 100.0 * (row.shown["overruled"] == "yes")
+        return 100.0 if row.shown["overruled"] == "yes" else 0.0
     if "rate" in row.values:  # the share of repetitions that are some, times how good those are
         rate = float(row.values["rate"])
         return 100 * (1 - rate) if rate <= OK_RATE else 0.0

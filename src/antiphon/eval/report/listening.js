@@ -64,7 +64,8 @@ function aligned(rows) {
 
 function pairs(facts) {
   const table = made("dl");
-  for (const [name, value] of facts) { table.append(made("dt", word(name)), made("dd", value)); }
+  for (const [name, value] of facts)
+    table.append(made("dt", word(name)), made("dd", name === "instruction" ? instructions[value] : value));
   return table;
 }
 

@@ -5,7 +5,7 @@ the browser until they are saved as `overrides.jsonl`; put into the run's folder
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ PAGE = f"""<!doctype html>
 </select></label> <span id=count role=status></span> {word("save your verdicts", "button id=save")}</p>
 <main class=listening><div id=list role=listbox tabindex=0 {labelled("items, worst first")}></div>
 <article id=detail aria-live=polite></article></main>
-<script>const bench = {{bench}};</script><script src="items-{{bare}}.js"></script>
+<script>const bench = {{bench}}, instructions = {{instructions}};</script><script src="items-{{bare}}.js"></script>
 <script src=language.js></script><script src=listening.js></script></html>
 """
 
@@ -47,11 +47,16 @@ def write_listening(place: Path, folder: Folder, scored: Scored, with_audio: boo
     name = scored.bench.name
     pairs = list(zip(scored.rows, scored.answers, strict=True))
     order = sorted(range(len(pairs)), key=lambda i: (-badness(scored, pairs[i][0]), i))
-    items = [_item(place, folder, scored, *pairs[i], with_audio) for i in order]
-    told = json.dumps(items, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-    (place / f"items-{name}.js").write_text(f"const items = {told};\n", encoding="utf-8")
-    page = PAGE.format(title=escape(name), bench=json.dumps(name), bare=name)
+    instructions = list(dict.fromkeys(row.item.ask.system for row in scored.rows))  # few, long, and told once
+    items = [_item(place, folder, scored, *pairs[i], instructions, with_audio) for i in order]
+    (place / f"items-{name}.js").write_text(f"const items = {_script(items)};\n", encoding="utf-8")
+    page = PAGE.format(title=escape(name), bench=_script(name), instructions=_script(instructions), bare=name)
     (place / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def _script(value: object) -> str:
+    """A value as a script says it; it cannot end the script."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
 
 
 def badness(scored: Scored, row: Judged) -> float:
@@ -68,13 +73,15 @@ def badness(scored: Scored, row: Judged) -> float:
 
 
 def _item(
-    place: Path, folder: Folder, scored: Scored, row: Judged, answer: Answer, with_audio: bool
-) -> Mapping[str, Any]:
+    place: Path, folder: Folder, scored: Scored, row: Judged, answer: Answer, instructions: Sequence[str],
+    with_audio: bool,
+) -> Mapping[str, Any]:  # fmt: skip
     said, worst = str(row.shown.get("said", answer.text)), badness(scored, row)
     due = " | ".join(row.item.references)
     shown = {name: str(row.shown.get(name, "")) for name in ("written", "judge")}
     facts = [
-        ("due", due), ("said", said), ("group", row.item.group), ("instruction", row.item.ask.system),
+        ("due", due), ("said", said), ("group", row.item.group),
+        ("instruction", str(instructions.index(row.item.ask.system)) if row.item.ask.system else ""),
         ("asked", " / ".join(turn.text for turn in row.item.turns if turn.text)), ("error", answer.error),
         ("written", shown["written"]), ("verdict", json.dumps(dict(row.values), ensure_ascii=False)),
         ("judge", shown["judge"]), ("decoding", row.item.ask.decoding), ("seconds", f"{answer.seconds:g}"),
