@@ -99,8 +99,8 @@ class ExactIndex:
             raise InputError("a text and a vector were given at once; search by one of them.")
         if vector is not None:
             return self._nearest(unit(vector), filters, k)
-        if not text:
-            return [Hit(voice_id, 0.0) for voice_id in self.store.find_tags(filters, k)]
+        if not text or (filters and not self._with(filters, 1)):
+            return self._with(filters, k)
         words = content_words(text.lower())
         return [Hit(*found) for found in self.store.find_words(words, filters, k)] if words else []
 
@@ -120,6 +120,13 @@ class ExactIndex:
             except sqlite3.Error as error:
                 found.append(f"the words are broken: {error}")
         return found + self._segments.problems()
+
+    def _with(self, filters: Filters, k: int) -> list[Hit]:
+        """The oldest that have all attributes; by masks, since a combination may be rare where each of it is common."""
+        snapshot = self._segments.snapshot()
+        rows = snapshot.rows[snapshot.allowed(self.store, filters)][:k]
+        ids = self.store.ids_of_rows(rows.tolist())
+        return [Hit(ids[row], 0.0) for row in rows.tolist() if row in ids]
 
     def _nearest(self, vector: Float[np.ndarray, " d"], filters: Filters, k: int) -> list[Hit]:
         snapshot = self._segments.snapshot()

@@ -183,14 +183,6 @@ class Store:
         with self._lock:
             return self._db.execute(query, [match_any(words), *_flat(filters), k]).fetchall()
 
-    def find_tags(self, filters: Filters, k: int) -> list[str]:
-        """Ids that have all attributes, the oldest first."""
-        if self._nobody_has(filters):
-            return []
-        query = "SELECT voice_id FROM voice WHERE 1" + HAS_TAG.format(row="voice.row") * len(filters)
-        with self._lock:
-            return [row[0] for row in self._db.execute(query + " ORDER BY row LIMIT ?", [*_flat(filters), k])]
-
     def _nobody_has(self, filters: Filters) -> bool:
         """Whether one of the attributes is of no voice at all, so that none has to be looked at."""
         query = "SELECT 1 FROM tag WHERE attribute = ? AND value = ? LIMIT 1"
