@@ -13,9 +13,11 @@ from antiphon.cli.options import (
     Name,
     Seed,
     Threads,
+    ToolFile,
     VoiceClip,
     load_model,
     permitted,
+    tools_from,
 )
 
 
@@ -37,6 +39,7 @@ def chat(
     model: Name = "nano",
     voice: VoiceClip = None,
     consent: Consent = "",
+    tools: ToolFile = None,
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
     device: Device = "cpu",
@@ -55,5 +58,7 @@ def chat(
     is_written = text_only or not loaded.speaks or (typed and output is None)
     recording = None if microphone is None else read(microphone)
     clip = permitted(voice, consent)
-    plan = Plan(typed, recording, None if is_written else output, "text" if is_written else "speech", system, eagerness)
-    run(loaded, plan, clip, seed, max_tokens)
+    form, out = ("text", None) if is_written else ("speech", output)
+    with tools_from(tools, loaded.variant.name) as offered:
+        plan = Plan(typed, recording, out, form, system, eagerness, offered)
+        run(loaded, plan, clip, seed, max_tokens)

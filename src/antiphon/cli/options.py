@@ -1,5 +1,7 @@
 """Arguments and options that several commands share, and the loading of a model by them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from antiphon.audio.wave import Audio
     from antiphon.runtime.model import Model
+    from antiphon.tools.tool import Tool
 
 Sound = Annotated[Path, typer.Argument(help="A recording (WAV, FLAC, OGG, MP3), or - for standard input.")]
 Name = Annotated[str, typer.Option("--model", "-m", help="nano, mini, ..., a folder, or a hub id.")]
@@ -22,6 +25,9 @@ Consent = Annotated[
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the sound goes, or - for standard output.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens that the answer may have.")]
+ToolFile = Annotated[
+    Path | None, typer.Option("--tools", help="A YAML file of the tools that the model may call; see the README.")
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch; one is best for a small model.")]
 
 SMALL = 1024  # width of a decoder below which more than one thread costs more than it brings
@@ -53,3 +59,16 @@ def read(path: Path) -> "Audio":
     from antiphon.audio.wave import Audio
 
     return Audio.read(str(path) if str(path) == "-" else path)
+
+
+@contextmanager
+def tools_from(file: Path | None, variant: str) -> "Iterator[tuple[Tool, ...] | None]":
+    """The tools of some settings, as a variant knows them; None where there are none: the model has its own."""
+    if file is None:
+        yield None
+        return
+    from antiphon.tools.catalogue import known_to, opened
+    from antiphon.tools.settings import read_settings
+
+    with opened(read_settings(file)) as tools:
+        yield known_to(variant, tools)

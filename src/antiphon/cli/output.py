@@ -63,7 +63,7 @@ def play(model: "Loaded", events: Iterable["Event"], output: Path | None, *, qui
             elif isinstance(event, ToolCall) and not quiet:
                 print(f"\n[{event.name} {event.arguments}", end="", file=words)
             elif isinstance(event, ToolResult) and not quiet:
-                print(f" -> {event.text}]", file=words)
+                print(f" -> {event.text}]{_owed(event.data.get('attribution'))}", file=words)
             elif isinstance(event, End):
                 end = event
     if not quiet:
@@ -81,3 +81,8 @@ def note(model: "Loaded", output: Path | None) -> None:
 
     if output is not None and output.is_file():
         write_note(output, model.name, model.marking)
+
+
+def _owed(attribution: object) -> str:
+    """Who is to be named with what was found."""
+    return f" ({attribution})" if attribution else ""

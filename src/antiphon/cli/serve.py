@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.options import Device, Dtype, Name, Threads, load_model
+from antiphon.cli.options import Device, Dtype, Name, Threads, ToolFile, load_model, tools_from
 
 VARIABLE = "ANTIPHON_API_KEY"
 
@@ -36,6 +36,7 @@ def serve(
     drain: Annotated[float, typer.Option(min=0, help="Seconds to finish what is said when told to end.")] = 20.0,
     voices: Annotated[Path | None, typer.Option(help="A library of voices that clients may choose from.")] = None,
     trace: Annotated[Path | None, typer.Option(help="A file for every id that sessions generate; for tests.")] = None,
+    tools: ToolFile = None,
     model: Name = "nano",
     device: Device = "cpu",
     dtype: Dtype = None,
@@ -66,7 +67,9 @@ def serve(
     from antiphon.server.service import Service
 
     to_stderr()
-    run(Service(load_model(model, device, dtype, threads), settings))
+    loaded = load_model(model, device, dtype, threads)
+    with tools_from(tools, loaded.variant.name) as offered:
+        run(Service(loaded, settings, offered or ()))
 
 
 def _check_installed() -> None:

@@ -14,10 +14,12 @@ from antiphon.cli.options import (
     Output,
     Seed,
     Threads,
+    ToolFile,
     VoiceClip,
     load_model,
     permitted,
     read,
+    tools_from,
 )
 from antiphon.cli.output import check_output, play, words_to
 
@@ -36,6 +38,7 @@ def talk(
     model: Name = "nano",
     voice: VoiceClip = None,
     consent: Consent = "",
+    tools: ToolFile = None,
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
     device: Device = "cpu",
@@ -52,14 +55,15 @@ def talk(
     said: list[Audio | str] = [*map(read, audio or []), *([] if text is None else [text])]
     words = words_to(None if text_only else output)
     loaded = load_model(model, device, dtype, threads)
-    session = loaded.session(system=system, voice=permitted(voice, consent), seed=seed)
-    events = session.reply(said, speech=not text_only, max_tokens=max_tokens)
-    if transcribe:
-        for sound in said:
-            heard = sound if isinstance(sound, str) else loaded.transcribe(sound)
-            print(f"heard:    {heard}", file=words)
-        print("answered: ", end="", file=words, flush=True)
-    end = play(loaded, events, None if text_only else output)
+    with tools_from(tools, loaded.variant.name) as offered:
+        session = loaded.session(system=system, tools=offered, voice=permitted(voice, consent), seed=seed)
+        events = session.reply(said, speech=not text_only, max_tokens=max_tokens)
+        if transcribe:
+            for sound in said:
+                heard = sound if isinstance(sound, str) else loaded.transcribe(sound)
+                print(f"heard:    {heard}", file=words)
+            print("answered: ", end="", file=words, flush=True)
+        end = play(loaded, events, None if text_only else output)
     if timings:
         t = end.timings
         print(f"first sound {_s(t.first_audio_s)}, whole answer {_s(t.wall_s)} ({_s(t.cpu_s)} of CPU)"

@@ -30,7 +30,7 @@ from antiphon.runtime.semantic import LONGEST_MS, SemanticVad
 from antiphon.runtime.turns import ServerVad
 from antiphon.runtime.vad import Vad
 from antiphon.text.prompts import Reply
-from antiphon.tools.tool import TOOLS
+from antiphon.tools.tool import TOOLS, Tool
 
 SLICE_MS = 40  # of a recording that stands for a microphone
 HUSH_MS = 1000  # of silence behind it at the least; then until nobody says anything any more
@@ -46,6 +46,7 @@ class Plan:
     form: Reply
     system: str | None
     eagerness: str | None
+    tools: tuple[Tool, ...] | None = None  # None: those of the model
 
 
 def run(model: Loaded, plan: Plan, clip: Audio | None, seed: int, max_tokens: int) -> None:
@@ -55,7 +56,7 @@ def run(model: Loaded, plan: Plan, clip: Audio | None, seed: int, max_tokens: in
     if plan.eagerness is not None and plan.eagerness not in LONGEST_MS:
         raise InputError(f"an eagerness of {plan.eagerness!r} was asked for; choose low, medium or high.")
     dialect = Dialect(model.variant, model.parts.tokenizer, model.parts.layout)
-    tools = tuple(TOOLS[name] for name in model.variant.tools)
+    tools = tuple(TOOLS[name] for name in model.variant.tools) if plan.tools is None else plan.tools
     sampling = dialect.sampling(seed=seed)
     how = How(
         system=plan.system, form=plan.form, tools=tools, sampling=sampling, max_tokens=max_tokens, voice=clip
@@ -148,7 +149,7 @@ def _say(event: told.LiveEvent, words: TextIO, out: "WaveWriter | Loudspeaker | 
     elif isinstance(event, told.Called):
         print(f"\n[{event.name} {event.arguments}", end="", file=words)
     elif isinstance(event, told.Ran):
-        print(f" -> {event.output}]", file=words, flush=True)
+        print(f" -> {event.output}]{f' ({event.note})' if event.note else ''}", file=words, flush=True)
     elif isinstance(event, told.ReplyDone):
         if event.error:
             raise InputError(event.error)

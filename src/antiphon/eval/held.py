@@ -113,7 +113,7 @@ def answer(events: Iterator[Event]) -> Reply:
         for event in events:
             if isinstance(event, AudioOut):
                 pieces.append(event.samples.numpy())
-            elif isinstance(event, ToolCall):
+            elif isinstance(event, ToolCall) and not event.fault:
                 calls.append(event)
             elif isinstance(event, Think):
                 thought += event.text

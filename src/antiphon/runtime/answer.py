@@ -95,7 +95,8 @@ class Answer:
         text = "error: the tool gave no answer in time" if result is None else result.text
         entry = Answered(self._ids.item(), self.calls[call], text)
         self._put(entry)
-        yield Ran(self.id, entry.id, entry.call, text, has_failed=result is None or result.failed)
+        note = "" if result is None else str(result.data.get("attribution", ""))
+        yield Ran(self.id, entry.id, entry.call, text, result is None or result.failed, note)
 
     def start(self) -> ReplyStarted:
         """Its beginning."""

@@ -198,7 +198,7 @@ class EngineMind:
 
     async def _think(self, request: Request, prompt: Prompt, said: _Said, tell: Tell) -> bool:
         """The thought of a thinking model; whether there is an answer to come."""
-        parser = self.model.parser(request.tools)
+        parser = self.model.parser(request.tools, mends=True)
         state = parser.start(thinking=True)
         async for token in self._tokens(request, prompt, said):
             state, events = parser.step(state, token.id)
@@ -214,7 +214,7 @@ class EngineMind:
         self, request: Request, prompt: Prompt, said: _Said, mouth: Mouth | None, tell: Tell
     ) -> None:
         """The answer: words and calls are told, codes go to the mouth."""
-        parser = self.model.parser(request.tools)
+        parser = self.model.parser(request.tools, mends=True)
         state: ParseState = parser.start(prompt.ids[-1:])
         async for token in self._tokens(request, prompt, said):
             state, events = parser.step(state, token.id)

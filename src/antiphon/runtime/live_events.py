@@ -135,6 +135,7 @@ class Ran:
     call: str
     output: str
     has_failed: bool = False
+    note: str = ""  # who is to be named with it
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,10 @@ class Loaded:
         """The ids that no reply may hold."""
         return never(self.parts.layout, self.parts.tokenizer.num_ids).to(self.device)
 
-    def parser(self, tools: Sequence[Tool] = ()) -> Parser:
-        """A reader of its replies."""
+    def parser(self, tools: Sequence[Tool] = (), mends: bool = False) -> Parser:
+        """A reader of its replies; `mends`: where tools are on offer, what is nearly a call is one."""
         names = frozenset(tool.name for tool in tools)
-        return Parser(self.parts.tokenizer, self.parts.layout, names, self.stop_ids, mends=bool(tools))
+        return Parser(self.parts.tokenizer, self.parts.layout, names, self.stop_ids, mends=mends and bool(tools))
 
     def default_voice(self) -> Audio:
         """The recording of the voice it speaks with unless told otherwise. Raises ConfigError if there is none."""

@@ -141,7 +141,8 @@ class Session:
 
     def _reply(self, user: Message, form: Reply, max_tokens: int) -> Iterator[Event]:
         stream, watch = Stream(self.model.parts.lm, self._hearing, self._context), Watch()
-        turn = Turn(self.model, stream, self.sampling, self.tools, self._speaker if form == "speech" else None, watch)
+        speaker = self._speaker if form == "speech" else None
+        turn = Turn(self.model, stream, self.sampling, self.tools, speaker, watch, mends=True)
         news, said = [*map(self._told, self._tools.reports()), user], list[Utterance]()
         self._replies += 1
         finish: Finish = "tools"

@@ -87,6 +87,7 @@ class Turn:
     tools: Sequence[Tool]
     open_utterer: Callable[[], Utterer | Speaker] | None
     watch: Watch
+    mends: bool = False  # calls that are nearly right; where nobody runs them they stay words
 
     def run(self, messages: Sequence[Message], form: Reply, max_tokens: int) -> Generator[Event, None, Utterance]:
         """The events of one utterance; the utterance itself is what the generator returns."""
@@ -121,7 +122,7 @@ class Turn:
 
     def _think(self, prompt: Prompt, max_tokens: int) -> Generator[Event, None, tuple[str, bool]]:
         """The thought, and whether the reply ended (or was cut off) before there was an answer."""
-        parser, thought = self.model.parser(self.tools), ""
+        parser, thought = self.model.parser(self.tools, self.mends), ""
         state: ParseState = parser.start(thinking=True)
         for token in self._ids(prompt, max_tokens):
             state, events = parser.step(state, token)
@@ -134,7 +135,7 @@ class Turn:
         return thought, True
 
     def _speak(self, prompt: Prompt, max_tokens: int, thought: str) -> Generator[Event, None, Utterance]:
-        parser, heard, ids = self.model.parser(self.tools), _Heard(thought=thought), list[int]()
+        parser, heard, ids = self.model.parser(self.tools, self.mends), _Heard(thought=thought), list[int]()
         state, utterer, mark = parser.start(prompt.ids[-1:]), None, self.model.marking.begin()
         for token in self._ids(prompt, max_tokens):
             state, events = parser.step(state, token)

@@ -61,6 +61,7 @@ def how_of(session: RealtimeSession, wish: ResponseConfig | None = None) -> How:
         system=wish.instructions or session.instructions or None,
         form="speech" if "audio" in modalities else "text",
         functions=() if choice == "none" else _functions(tools),
+        may_call=choice != "none",
         max_tokens=MAX_TOKENS if most == "inf" else most,
         seed=session.seed or 0,
     )

@@ -38,6 +38,7 @@ from antiphon.server.settings import Settings
 from antiphon.server.stages import Rounds, WatchedEngine, WatchedVoices
 from antiphon.server.trace import TracedMind
 from antiphon.text.chat import Message
+from antiphon.tools.tool import Tool
 
 
 class OpenSession(Protocol):
@@ -63,6 +64,7 @@ class Service:
 
     model: Model
     settings: Settings
+    tools: tuple[Tool, ...] = ()  # that run here, offered in every session beside the client's own
     worker: Worker = field(default_factory=lambda: Worker("model"))
     metrics: Metrics = field(default_factory=Metrics)
     ids: Ids = field(default_factory=lambda: Ids(random.SystemRandom()))
@@ -114,7 +116,7 @@ class Service:
         mind: Mind = EngineMind(self.model, engine, voices, f"session-{next(self._conversations)}")
         if self.settings.trace is not None:
             mind = TracedMind(mind, self.settings.trace)
-        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
+        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant), self.tools)
 
     @property
     def is_idle(self) -> bool:
