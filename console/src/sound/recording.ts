@@ -4,40 +4,52 @@ import type { Frame } from "./messages";
 import { peak, RATE, wavOf } from "./pcm";
 
 const FRAME_MS = 20;
-const KEPT_FRAMES = (10 * 60 * 1000) / FRAME_MS;
+const BLOCK_MS = 1000; // in one piece, for many small ones would be more to hold than their sound
+const BLOCK = (RATE * BLOCK_MS) / 1000;
+const KEPT_BLOCKS = 10 * 60;
+const KEPT_PEAKS = 1200; // frames
 
 export class Recording {
-  private frames: [Int16Array, Int16Array][] = [];
-  private first = 0; // number of the first frame that is kept
-  readonly peaks: [number, number][] = [];
+  private blocks: [Int16Array, Int16Array][] = [];
+  private filled = 0; // samples of the last block
+  private gone = 0; // blocks
   private begunAt: number | null = null;
+  readonly peaks: [number, number][] = []; // of the latest frames
+  count = 0; // frames, those that are gone among them
 
   add(frame: Frame, at: number): void {
     this.begunAt ??= at - FRAME_MS;
-    this.frames.push([frame.mic, frame.out]);
+    const [left, right] = this.block();
+    left.set(frame.mic, this.filled);
+    right.set(frame.out, this.filled);
+    this.filled += frame.mic.length;
+    this.count += 1;
     this.peaks.push([peak(frame.mic), peak(frame.out)]);
-    if (this.frames.length < KEPT_FRAMES * 1.1) return;
-    const spare = this.frames.length - KEPT_FRAMES;
-    this.frames.splice(0, spare);
-    this.peaks.splice(0, spare);
-    this.first += spare;
+    if (this.peaks.length > 2 * KEPT_PEAKS) this.peaks.splice(0, KEPT_PEAKS);
   }
 
   /** The page's clock at the beginning of what is kept. */
   get startsAt(): number {
-    return (this.begunAt ?? 0) + this.first * FRAME_MS;
-  }
-
-  get seconds(): number {
-    return (this.frames.length * FRAME_MS) / 1000;
-  }
-
-  get rate(): number {
-    return RATE;
+    return (this.begunAt ?? 0) + this.gone * BLOCK_MS;
   }
 
   /** Left: the microphone. Right: what was played. */
   file(): Blob {
-    return wavOf(this.frames);
+    const last = this.blocks.length - 1;
+    return wavOf(this.blocks.map((block, i) => (i < last ? block : block.map((side) => side.subarray(0, this.filled)))));
+  }
+
+  /** The block that has room; whole frames fill one exactly. */
+  private block(): [Int16Array, Int16Array] {
+    const last = this.blocks[this.blocks.length - 1];
+    if (last && this.filled < BLOCK) return last;
+    const fresh: [Int16Array, Int16Array] = [new Int16Array(BLOCK), new Int16Array(BLOCK)];
+    this.blocks.push(fresh);
+    this.filled = 0;
+    if (this.blocks.length > KEPT_BLOCKS) {
+      this.blocks.shift();
+      this.gone += 1;
+    }
+    return fresh;
   }
 }

@@ -11,11 +11,12 @@ export class Waves {
 
   show(recording: Recording): void {
     const peaks = recording.peaks;
-    if (document.hidden || peaks.length === this.drawn) return;
-    this.drawn = peaks.length;
+    if (document.hidden || recording.count === this.drawn) return;
+    this.drawn = recording.count;
     const { canvas } = this;
     const scale = window.devicePixelRatio || 1;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (!width) return; // another page is shown
     if (canvas.width !== Math.round(width * scale)) {
       canvas.width = Math.round(width * scale);
       canvas.height = Math.round(height * scale);
