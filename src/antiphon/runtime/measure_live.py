@@ -40,9 +40,9 @@ ASKED = (
     "what is two plus three?",
     "who are you?",
     "hello, how are you?",
-    "what is the capital of germany?",
+    "what is nine minus four?",
     "which day comes after monday?",
-    "what is the opposite of big?",
+    "what is my name?",
 )
 INTERRUPTIONS = 12
 GAP_S = 0.02  # silence in a reply that counts as an underrun
