@@ -58,7 +58,7 @@ def chat(
     is_written = text_only or not loaded.speaks or (typed and output is None)
     recording = None if microphone is None else read(microphone)
     clip = permitted(voice, consent)
-    form, out = ("text", None) if is_written else ("speech", output)
     with tools_from(tools, loaded.variant.name) as offered:
-        plan = Plan(typed, recording, out, form, system, eagerness, offered)
+        out = None if is_written else output
+        plan = Plan(typed, recording, out, "text" if is_written else "speech", system, eagerness, offered)
         run(loaded, plan, clip, seed, max_tokens)
