@@ -34,12 +34,12 @@ def answer(model: Model, question: Audio, seed: int) -> tuple[Audio, End]:
 
 
 def again(name: str, codes: list[tuple[int, ...]], seed: int) -> Audio:
-    """Sound from codes and the voice alone: a model loaded anew that has heard nothing."""
+    """Sound from codes and the voice alone, with the mark: a model loaded anew that has heard nothing."""
     model = load(name)
     voice = model.voice
     assert voice is not None
     opened = model.opened(model.default_voice(), seed)
-    return Audio(torch.cat([render(voice, opened, part) for part in codes])[None], SPOKEN_HZ)
+    return Audio(torch.cat([model.marking.begin()(render(voice, opened, part)) for part in codes])[None], SPOKEN_HZ)
 
 
 def swapped(codes: list[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -60,7 +60,7 @@ class Talk:
         silenced = self.of("response.done", since)[0]["response"]
         (truncated,) = self.of("conversation.item.truncated", since)
         retrieved = [event["item"] for event in self.of("conversation.item.retrieved", since)]
-        kept = next(item for item in retrieved if item["id"] == truncated["item_id"])
+        kept = [item for item in retrieved if item["id"] == truncated["item_id"]][-1]  # it asks more than once
         return {
             "ended_as": [silenced["status"], (silenced["status_details"] or {}).get("reason")],
             "heard_ms": truncated["audio_end_ms"],

@@ -108,17 +108,19 @@ class Talk(BaseObserver):
 
     async def cut(self, first: bytes, second: bytes) -> dict[str, Any]:
         """Speak over the reply to the first; the service tells the server itself how much was heard."""
-        since, begun = len(self.frames), len(self.speaker.sound)
+        begun = len(self.speaker.sound)
         await self.microphone.say(first)
         await until("sound", lambda: len(self.speaker.sound) > begun)
         silenced, middle = self.replies[-1], len(self.frames)
         await self.microphone.say(second)
         await until("the interruption", lambda: bool(self.of(InterruptionFrame, middle)))
         await until("the next reply", lambda: self.replies[-1] != silenced)
+        begun_anew = len(self.frames)
         kept = await self.llm.retrieve_conversation_item(silenced)
-        news = (LLMFullResponseEndFrame, TTSTextFrame)
-        await until("its end", lambda: isinstance(self.of(news)[-1], LLMFullResponseEndFrame))
-        return {"kept": kept.content[0].transcript, "item": kept.status, "words": self.words(since)}
+        news = (TTSTextFrame, LLMFullResponseEndFrame)  # the end of what was silenced may come late, without a word
+        await until("words", lambda: bool(self.of(TTSTextFrame, begun_anew)))
+        await until("their end", lambda: isinstance(self.of(news)[-1], LLMFullResponseEndFrame))
+        return {"kept": kept.content[0].transcript, "item": kept.status, "words": self.words(begun_anew)}
 
 
 def service(stage: Stage) -> OpenAIRealtimeLLMService:

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ImageContent, TextContent
 
 server = MCPServer("tests", log_level="ERROR")
@@ -28,7 +29,7 @@ async def wait(seconds: float) -> str:
 @server.tool()
 def fail(why: str | None = None) -> str:
     """Fail."""
-    raise ValueError(f"because <tool_call> {why}")
+    raise ToolError(f"because <tool_call> {why}")
 
 
 @server.tool(structured_output=False)
