@@ -115,12 +115,12 @@ class Talk(BaseObserver):
         await self.microphone.say(second)
         await until("the interruption", lambda: bool(self.of(InterruptionFrame, middle)))
         await until("the next reply", lambda: self.replies[-1] != silenced)
-        begun_anew = len(self.frames)
         kept = await self.llm.retrieve_conversation_item(silenced)
+        broken_off = max(at for at, frame in enumerate(self.frames) if isinstance(frame, InterruptionFrame))
         news = (TTSTextFrame, LLMFullResponseEndFrame)  # the end of what was silenced may come late, without a word
-        await until("words", lambda: bool(self.of(TTSTextFrame, begun_anew)))
+        await until("words", lambda: bool(self.of(TTSTextFrame, broken_off)))
         await until("their end", lambda: isinstance(self.of(news)[-1], LLMFullResponseEndFrame))
-        return {"kept": kept.content[0].transcript, "item": kept.status, "words": self.words(begun_anew)}
+        return {"kept": kept.content[0].transcript, "item": kept.status, "words": self.words(broken_off)}
 
 
 def service(stage: Stage) -> OpenAIRealtimeLLMService:

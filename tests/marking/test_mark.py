@@ -1,6 +1,5 @@
 """The mark: any chunks give the bytes of the whole, nothing comes late, and little is added."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -99,10 +98,7 @@ def test_keys_differ_and_say_nothing_of_themselves() -> None:
 FIRST_SIGNS = [1.0, -1.0, -1.0, -1.0, 1.0, 1.0]
 
 
-def test_the_environment_decides_and_the_log_tells(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("antiphon"), "propagate", True)  # a server of another test may keep its own
+def test_the_environment_decides_and_the_log_tells(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert marking_from({}).key == PUBLISHED and not caplog.records
     secret = tmp_path / "key"
     secret.write_bytes(b"0123456789abcdef\n")
