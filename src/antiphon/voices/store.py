@@ -8,6 +8,7 @@ made from. Rows are never numbered twice, so new ones are those beyond the last 
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ class Store:
             raise InputError(f"{self.file} cannot be opened as a library of voices ({error}); give another.") from error
 
     def _prepare(self) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -32000"):
+        self._keep_a_log()
+        for setting in ("synchronous = FULL", "secure_delete = ON", "cache_size = -32000"):
             self._db.execute(f"PRAGMA {setting}")
         if self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'words'").fetchone()[0] == 0:
             with self.writing() as db:
@@ -71,6 +73,18 @@ class Store:
                 db.executemany("INSERT OR IGNORE INTO meta VALUES(?, ?)", first.items())
         if self.meta("format") != FORMAT:
             raise InputError(f"{self.file} has format {self.meta('format')!r}; this version reads {FORMAT}.")
+
+    def _keep_a_log(self) -> None:
+        """Write ahead. SQLite does not wait for this by itself when another process opens the file at the same time."""
+        ends = time.monotonic() + WAIT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > ends:
+                    raise
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Let go of the file."""
