@@ -59,7 +59,7 @@ class LiveTools:
     _given: dict[str, ToolResult] = field(default_factory=dict)  # to a call that is interrupted just now
     _jobs: dict[int, Job] = field(default_factory=dict)
     _saying: dict[int, Job] = field(default_factory=dict)  # fillers, by reply
-    _sounds: dict[tuple[int, str], list[AudioOut]] = field(default_factory=dict)  # fillers that were made, by voice
+    _sounds: dict[tuple[Audio | None, str], list[AudioOut]] = field(default_factory=dict)  # fillers that were made
     _timer: Timer | None = None
 
     def foresee(self, reply: int, call: ToolCall, asked: Asked) -> None:
@@ -179,7 +179,7 @@ class LiveTools:
         how = asked.how
         if how.form != "speech":
             return
-        made = self._sounds.get((id(how.voice), order.language))
+        made = self._sounds.get((how.voice, order.language))
         if made is not None:
             for sound in made:
                 self._say(reply, sound)
@@ -198,7 +198,7 @@ class LiveTools:
             if isinstance(news, Finished):
                 self._saying.pop(reply, None)
                 if not news.error and sounds:
-                    self._sounds[id(voice), language] = sounds
+                    self._sounds[voice, language] = sounds
             elif isinstance(news.event, AudioOut):
                 sounds.append(news.event)
                 self._say(reply, news.event)
