@@ -75,7 +75,7 @@ def flow(begin: str | None, voice: str) -> Run:
         sizes=sizes.FLOW,
     )
     schedule = Schedule(warm_up=200)
-    return stage("flow", "flow", options, 12_000, Optimizer(decay=0.02), seed=8, dtype="bfloat16", schedule=schedule)
+    return stage("flow", "flow", options, 6000, Optimizer(decay=0.02), seed=8, dtype="bfloat16", schedule=schedule)
 
 
 def vocoder(begin: str | None) -> Run:

@@ -35,7 +35,7 @@ from recipes.nano.codec import PREPARE
 
 SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
 WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
-HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05)
+HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05, cut=0.15)
 ONLY_EARS = Helps(reading=1.0, row_norm=0.05, phones=1.0, aligned=0.5, decoder=False)
 ADAMW = Optimizer(decay=0.05)
 BATCH, LONGEST = 1600, 544
@@ -198,9 +198,9 @@ def align(after: str, ears: str, steps: int) -> Run:
 
 
 def vocabulary(after: str, steps: int) -> Run:
-    """Stage B: what the codes say."""
+    """Stage B: what the codes say. Every reply is learned, since this is where it learns to speak."""
     rates = Rates(adaptor=4e-4, llm=1e-3, embed=1e-3, head=1e-3)
-    return speech("vocabulary", steps, VOCABULARY, rates, after)
+    return speech("vocabulary", steps, VOCABULARY, rates, after, helps=replace(HELPS, cut=0.0))
 
 
 def beginning(begin: str | None, codes: str) -> list[Run]:

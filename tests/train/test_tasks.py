@@ -9,6 +9,7 @@ import pytest
 
 from antiphon.errors import AntiphonError, ConfigError
 from antiphon.rates import num_rows
+from antiphon.runtime.heard import words_of
 from antiphon.text import chat
 from antiphon.text.toolcall import ToolCall
 from antiphon.text.variants import variant
@@ -168,6 +169,24 @@ def test_of_mute_speech_the_words_alone_are_learned(builder: Builder) -> None:
     assert learned(builder, given, TEXT) == list(words[len(builder.tokenizer.encode("the")) :])
     talk = make("talk", "x", HEARD, replace(spoken(), mute=True), HEARD, spoken("is rome"))
     assert len(builder.build(talk, "0").sounds) == 2  # what stands before what is learned stays
+
+
+def test_an_earlier_reply_that_was_cut_short_is_read_as_it_was_heard_and_not_learned(sounds: Sounds) -> None:
+    builder = Builder(corpus.tokenizer(), variant("nano"), sounds, longest=400, cut=1.0)
+    talk = make("talk", "x", HEARD, spoken("the capital of rome", count=14), HEARD, spoken("is rome"))
+    example, layout, heard = builder.build(talk, "0"), builder.layout, set[str]()
+    assert builder.tokenizer.decode(learned(builder, example, TEXT)) == "is rome"
+    for seed in range(40):
+        ids = builder.build(talk, str(seed)).ids
+        first = ids.index(layout.tts_start) + 1
+        kept = ids[first : ids.index(layout.tts_end)]
+        heard.add(words_of(kept, builder.tokenizer, layout))
+        codes = [i for i in kept if layout.is_speech(i)]
+        assert codes == [layout.id_of(c) for c in range(len(codes))] and 1 <= len(codes) <= 13 and len(kept) % 5 == 0
+        assert ids[first + len(kept) : first + len(kept) + 2] == [layout.tts_end, layout.eot]
+    assert len(heard) > 2 and all("the capital of rome".startswith(words) for words in heard)
+    alone = builder.build(make("talk", "x", HEARD, spoken("is rome")), "0")
+    assert builder.tokenizer.decode(learned(builder, alone, TEXT)) == "is rome"
 
 
 def test_an_echo_is_a_word_that_was_heard(builder: Builder) -> None:

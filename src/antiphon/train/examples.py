@@ -15,6 +15,7 @@ from random import Random
 
 from antiphon.errors import AntiphonError
 from antiphon.rates import HEARD_HZ, PIECE_S, num_rows
+from antiphon.runtime.heard import CODE_MS, heard_ids
 from antiphon.text import chat
 from antiphon.text.chat import AudioItem, Mark, Message, Speech, compose
 from antiphon.text.layout import TokenLayout
@@ -123,11 +124,15 @@ class Builder:
         longest: int,
         piece_s: tuple[float, float] = (PIECE_S, PIECE_S),
         misread: Sequence[int] = (),
+        cut: float = 0.0,
     ) -> None:
-        """`longest` positions an example may take; sounds are cut into pieces of a random length within `piece_s`."""
+        """`longest` positions an example may take; sounds are cut into pieces of a random length within `piece_s`.
+
+        `cut` is the share of earlier spoken replies that the user did not hear to their end.
+        """
         self.tokenizer, self.variant, self.sounds = tokenizer, variant, sounds
         self.layout = tokenizer.layout() if layout is None else layout
-        self.longest, self.piece_s, self.misread = longest, piece_s, misread
+        self.longest, self.piece_s, self.misread, self.cut = longest, piece_s, misread, cut
         self.encode = lru_cache(100_000)(lambda text: tuple(tokenizer.encode(text)))
 
     def build(self, record: Record, seed: str, *, pseudo: bool = False, learns: Learns | None = None) -> Example:
@@ -139,9 +144,12 @@ class Builder:
             raise bad(record, why + ".")
         example, rng = Example(record.id, record, seed), Random(seed)
         try:
-            for message, learn in zip(record.messages, tasks.learned(record, learns), strict=True):
+            heard_ms = self._heard_ms(record, seed)
+            for number, (message, learn) in enumerate(zip(record.messages, tasks.learned(record, learns), strict=True)):
                 if self._is_base(record):
                     self._base(example, message, learn, rng, pseudo)
+                elif number in heard_ms:
+                    self._cut_short(example, message, heard_ms[number])
                 elif learn:
                     self._learned(example, message)
                 else:
@@ -190,6 +198,27 @@ class Builder:
             example.add(self._ids(chat.item_parts(Message("assistant", None), item)))
         elif isinstance(item, str | Given):
             example.add(self.encode(item if isinstance(item, str) else item.text))
+
+    def _heard_ms(self, record: Record, seed: str) -> dict[int, int]:
+        """Which earlier spoken replies were cut short, and how many milliseconds of each were heard."""
+        if not self.cut:
+            return {}
+        rng, found = Random(f"{seed} cut"), dict[int, int]()
+        replies = [n for n, m in enumerate(record.messages) if m.role == "assistant"]
+        for number in replies[:-1]:
+            items = record.messages[number].items
+            if rng.random() < self.cut and len(items) == 1 and isinstance(items[0], Spoken) and not items[0].mute:
+                whole = len(self.codes(items[0])) * CODE_MS
+                found[number] = rng.randint(CODE_MS, max(whole - CODE_MS, CODE_MS))
+        return found
+
+    def _cut_short(self, example: Example, message: Said, heard_ms: int) -> None:
+        """A spoken reply as the runtime keeps it when somebody cut in."""
+        (spoken,) = message.items
+        assert isinstance(spoken, Spoken)
+        example.add(self._ids(chat.render_chat([Message(message.role, None)])))
+        start, *woven = self.layout.interleave(self.encode(spoken.text), self.codes(spoken))
+        example.add([start, *heard_ids(woven, self.layout, heard_ms), self.layout.eot])
 
     def _learned(self, example: Example, message: Said) -> None:
         """A message that is learned: the header is given, everything after it is not."""

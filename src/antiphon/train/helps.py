@@ -20,4 +20,5 @@ class Helps:
     copy_head: int = 3
     code_noise: float = 0.0  # share of the input codes that are other ones
     path_noise: float = 0.5  # of pseudo-sound, as a part of an embedding's length
+    cut: float = 0.0  # share of earlier spoken replies that the user cut short: read as far as heard, and not learned
     dropout: float = 0.0

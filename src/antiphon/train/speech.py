@@ -98,8 +98,9 @@ class SpeechStage(Stage):
                 longest=longest,
                 piece_s=piece_s,
                 misread=word_ids,
+                cut=cut,
             )
-            for piece_s in (options.piece_s, (float(PIECE_S), float(PIECE_S)))
+            for piece_s, cut in ((options.piece_s, options.helps.cut), ((float(PIECE_S), float(PIECE_S)), 0.0))
         )
         torch.manual_seed(run.seed)
         lexicon = Lexicon.load(self.data / options.lexicon) if options.helps.phones or options.helps.aligned else None
