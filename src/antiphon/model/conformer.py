@@ -104,7 +104,7 @@ class RelativeAttention(nn.Module):
         near = _by_key(near) if state is None else _by_place(near, state)
         scores = ((q + self.pos_bias_u[:, None]) @ k.mT + near) / math.sqrt(q.shape[-1])
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-        weights = torch.softmax(scores.float(), dim=-1).to(v.dtype)
+        weights = torch.softmax(scores, dim=-1)
         y: Tensor = self.linear_out((weights @ v).transpose(1, 2).flatten(2))  # b h t d/h -> b t d
         return y
 

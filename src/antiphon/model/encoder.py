@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from antiphon.config import EncoderConfig
 from antiphon.errors import InputError
 from antiphon.nn.mlp import gelu_mlp
+from antiphon.nn.precision import working
 
 MASKED = -1e10  # finite on purpose: a fully masked row becomes uniform, not NaN
 
@@ -31,10 +32,11 @@ class EncoderAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "b t d"], bias: Float[Tensor, "b 1 1 t"]) -> Float[Tensor, "b t d"]:
         """`bias` is added to the scores: 0 for a key to hear, a large negative number for one to ignore."""
+        x = working(x)
         q, k, v = (p(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for p in (self.query, self.key, self.value))
         scale = q.shape[-1] ** -0.25
         scores = (q * scale) @ (k * scale).mT + bias.to(q.dtype)  # b h t t
-        weights = torch.softmax(scores.float(), dim=-1).to(v.dtype)
+        weights = torch.softmax(scores, dim=-1)  # in float32 within, whatever the scores are in
         y: Tensor = self.out((weights @ v).transpose(1, 2).flatten(2))  # b h t d/h -> b t d
         return y
 

@@ -16,6 +16,7 @@ from antiphon.nn.attention import KVState, attend, causal_mask, document_mask, i
 from antiphon.nn.mlp import GatedMLP
 from antiphon.nn.norm import RMSNorm
 from antiphon.nn.places import Places
+from antiphon.nn.precision import working
 from antiphon.nn.rope import rotate, rotation
 
 Rotation = tuple[Tensor, Tensor]
@@ -43,7 +44,7 @@ class DecoderAttention(nn.Module):
         count: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b t d"]:
         """Writes to `state` in place; its length is advanced once, by the decoder."""
-        projections = (self.q_proj, self.k_proj, self.v_proj)
+        x, projections = working(x), (self.q_proj, self.k_proj, self.v_proj)
         q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for p in projections)  # b t d -> b h t d/h
         q, k = rotate(q, *turn), rotate(k, *turn)
         found = attend(q, k, v, mask) if state is None else state.attend(self.layer, q, k, v, mask, count)
@@ -126,7 +127,7 @@ class Decoder(nn.Module):
                 state.check(t, count)
             positions = state.positions(t)[:, None]  # b 1 t
             allowed = state.mask(t)
-        turn = rotation(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
+        turn = rotation(positions, self.config.head_dim, self.config.rope_theta, working(x).dtype)
         for layer in self.layers:
             x = layer(x, turn, allowed, state, count)
         return self.norm(x), None if state is None else state.advance(t, count)

@@ -47,7 +47,7 @@ class MemoryAttention(EncoderAttention):
         q, k, v = (y.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for y in (self.query(x), self.key(x), value))
         scale = q.shape[-1] ** -0.25
         q, k = rotate(q, *turn) * scale, rotate(k, *turn) * scale
-        weights = torch.softmax((q @ k.mT + bias.to(q.dtype)).float(), dim=-1).to(v.dtype)  # b h t t
+        weights = torch.softmax(q @ k.mT + bias.to(q.dtype), dim=-1)  # b h t t
         heard = value * real
         memory = (self.fsmn_block(heard.mT).mT + heard) * real  # b t d -> b d t -> b t d
         y: Tensor = self.out((weights @ v).transpose(1, 2).flatten(2)) + memory

@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from antiphon.nn.precision import working
+
 
 class GatedMLP(nn.Module):
     """SwiGLU without biases: down(silu(gate(x)) * up(x))."""
@@ -16,6 +18,7 @@ class GatedMLP(nn.Module):
 
     def forward(self, x: Float[Tensor, "*b d"]) -> Float[Tensor, "*b d"]:
         """Same shape out."""
+        x = working(x)
         y: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
         return y
 

@@ -153,7 +153,7 @@ class EarStage(Stage):
         for some in batch.pieces:
             scores, steps = self.model(some.mel, some.num_frames)
             count, said = len(some.which), [batch.phones[n] for n in some.which]
-            found["ctc"] = found["ctc"] + ctc(scores[:count], steps[:count].tolist(), said)
+            found["ctc"] = found["ctc"] + ctc(scores[:count].float().log_softmax(-1), steps[:count].tolist(), said)
             for row, n in enumerate(some.which):
                 labels = batch.labels[n].to(scores.device)
                 near = scores[row, : len(labels)].float()

@@ -201,9 +201,9 @@ class Learner(nn.Module):
         """Log probabilities [b, t, 1 + words] of what the rows of each sound spell, if anybody asks."""
         if not batch.said or not (self.helps.reading or batch.echoes):
             return None
-        some = [F.normalize(rows[sound].float(), dim=-1) for sound, _ in batch.said]
-        cosine = nn.utils.rnn.pad_sequence(some, batch_first=True) @ self._classes().T
-        log: Tensor = (SHARPNESS * cosine.float()).log_softmax(-1)
+        some = [SHARPNESS * F.normalize(rows[sound].float(), dim=-1) for sound, _ in batch.said]
+        scores = nn.utils.rnn.pad_sequence(some, batch_first=True) @ self._classes().T
+        log: Tensor = scores.float().log_softmax(-1)
         return log
 
     def reading(self, scores: Tensor | None, rows: Sequence[Float[Tensor, "_ d"]], batch: Batch) -> dict[str, Tensor]:
@@ -230,8 +230,8 @@ class Learner(nn.Module):
         some = [self.phone(F.layer_norm(steps[s.sound], steps[s.sound].shape[-1:])).float() for s in batch.phones]
         found: dict[str, Tensor] = {}
         if self.helps.phones:
-            scores = nn.utils.rnn.pad_sequence(some, batch_first=True)
-            found["phones"] = ctc(scores, [len(x) for x in some], [s.phones for s in batch.phones])
+            log = nn.utils.rnn.pad_sequence(some, batch_first=True).log_softmax(-1)
+            found["phones"] = ctc(log, [len(x) for x in some], [s.phones for s in batch.phones])
         if self.helps.aligned and any((s.labels != UNKNOWN).any() for s in batch.phones):
             labels = torch.cat([s.labels for s in batch.phones]).to(some[0].device)
             found["aligned"] = F.cross_entropy(torch.cat(some), labels, ignore_index=UNKNOWN, reduction="sum")
@@ -304,9 +304,8 @@ class Learner(nn.Module):
             hook.remove()
 
 
-def ctc(scores: Float[Tensor, "b t v"], lengths: Sequence[int], targets: Sequence[Sequence[int]]) -> Float[Tensor, ""]:
-    """CTC summed over the batch; class 0 is the blank, and a target that does not fit its scores counts nothing."""
-    flat = torch.tensor([t for some in targets for t in some], device=scores.device)
-    log = scores.float().log_softmax(-1).transpose(0, 1)  # b t v -> t b v
+def ctc(log: Float[Tensor, "b t v"], lengths: Sequence[int], targets: Sequence[Sequence[int]]) -> Float[Tensor, ""]:
+    """CTC of log probabilities, summed over the batch. Class 0 is the blank; a target that does not fit counts 0."""
+    flat = torch.tensor([t for some in targets for t in some], device=log.device)
     sizes = torch.tensor([len(t) for t in targets])
-    return F.ctc_loss(log, flat, torch.tensor(lengths), sizes, zero_infinity=True, reduction="sum")
+    return F.ctc_loss(log.transpose(0, 1), flat, torch.tensor(lengths), sizes, zero_infinity=True, reduction="sum")

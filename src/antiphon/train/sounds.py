@@ -25,6 +25,7 @@ from antiphon.train.features import Clip, Corpus, Feature
 from antiphon.train.records import Heard
 
 OPEN_SHARDS = 256
+OPEN_INDEXES = 4096
 
 
 def parse_reference(reference: str) -> tuple[str, int, int]:
@@ -42,7 +43,7 @@ class Sounds:
     def __init__(self, folder: Path, codes: Path | None = None, coder: Feature | None = None) -> None:
         self.folder, self._codes, self._coder = folder, codes, coder
         self._corpus = lru_cache(OPEN_SHARDS)(lambda name: Corpus([folder / name]))
-        self._index = lru_cache(OPEN_SHARDS)(lambda name, shard: read_index(folder / name, shard))
+        self._index = lru_cache(OPEN_INDEXES)(lambda name, shard: read_index(folder / name, shard))
         self._sound = lru_cache(OPEN_SHARDS)(self._open)
         self._shard_codes = lru_cache(OPEN_SHARDS)(self._open_codes)
 
