@@ -15,6 +15,7 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import antiphon
 from antiphon.audio.wave import Audio
 from antiphon.data import world
 from antiphon.data.record import dialogue_from_json
+from antiphon.data.store import read_shard, shard_numbers
 from antiphon.data.world import Dialogue, Turn
 from antiphon.metrics.interval import wilson
 from antiphon.metrics.wer import wer
@@ -33,8 +35,8 @@ from antiphon.rates import HEARD_HZ, SPOKEN_HZ
 from antiphon.runtime.events import AudioOut, End, Event
 from antiphon.runtime.model import Model
 from antiphon.tools.tool import CLOCK, Tool
-from recipes.nano.features import rows_of, shards
 
+CORPUS = Path("runs/corpus")
 SETS = {
     "template, seen voices": "dialogue_test_template",
     "slots, seen voices": "dialogue_test_slots",
@@ -45,16 +47,11 @@ SETS = {
 
 def dialogues(name: str, limit: int | None) -> Iterator[tuple[Dialogue, list[Audio]]]:
     """Dialogues of a test set with the recording of each user turn."""
-    count = 0
-    for index in shards(name):
-        sound = np.load(index.with_suffix(".npy"), mmap_mode="r")
-        for row in rows_of(index):
-            clip = sound[row["offset"] : row["offset"] + row["length"]].astype(np.float32) / 32768
-            wave = torch.from_numpy(clip)[None]
-            yield dialogue_from_json(row["dialogue"]), [Audio(wave[:, a:b], HEARD_HZ) for a, b in row["spans"]]
-            count += 1
-            if count == limit:
-                return
+    items = (item for shard in shard_numbers(CORPUS / name) for item in read_shard(CORPUS / name, shard))
+    for item in islice(items, limit):
+        wave = torch.from_numpy(item.audio)[None]
+        dialogue = dialogue_from_json(item.row["dialogue"])
+        yield dialogue, [Audio(wave[:, a:b], HEARD_HZ) for a, b in item.row["spans"]]
 
 
 def told(turns: tuple[Turn, ...]) -> Tool:
@@ -124,9 +121,10 @@ def spoken(events: Iterator[Event]) -> tuple[np.ndarray, End]:
 
 def speech(model: Model, limit: int | None) -> dict[str, Any]:
     """Held-out texts by the engine and by nano, through both judges."""
-    from recipes.judge import CtcJudge, JudgeRun, PocketsphinxJudge
+    from recipes.judge.model import CtcJudge, PocketsphinxJudge
+    from recipes.judge.score import WEIGHTS
 
-    judges = {"ctc": CtcJudge.load(Path(JudgeRun.folder) / "judge.safetensors"), "pocketsphinx": PocketsphinxJudge()}
+    judges = {"ctc": CtcJudge.load(WEIGHTS), "pocketsphinx": PocketsphinxJudge()}
     texts, waves = [], {"engine": list[np.ndarray](), "nano": list[np.ndarray](), "codes": list[np.ndarray]()}
     for text, clip in held_out(limit or 200):
         texts.append(text)
@@ -145,10 +143,11 @@ def speech(model: Model, limit: int | None) -> dict[str, Any]:
 
 def held_out(wanted: int) -> Iterator[tuple[str, np.ndarray]]:
     """Held-out texts of every kind, evenly, as the engine says them: float32 at 24 kHz."""
-    for index in shards("target_dev"):
-        sound, rows = np.load(index.with_suffix(".npy"), mmap_mode="r"), rows_of(index)
-        for row in [rows[i * len(rows) // wanted] for i in range(min(wanted, len(rows)))]:
-            yield row["text"], sound[row["offset"] : row["offset"] + row["length"]].astype(np.float32) / 32768
+    folder = CORPUS / "target_dev"
+    for shard in shard_numbers(folder):
+        items = list(read_shard(folder, shard))
+        for item in [items[i * len(items) // wanted] for i in range(min(wanted, len(items)))]:
+            yield item.row["text"], item.audio
 
 
 def prepared(model: Model, clip: np.ndarray) -> VoicePrompt:
@@ -175,9 +174,10 @@ def controls(model: Model, limit: int | None) -> dict[str, Any]:
 
 def shuffled(model: Model, limit: int | None) -> dict[str, Any]:
     """The sound follows the codes: the engine's own, in another order, must not be understood (word error rate)."""
-    from recipes.judge import CtcJudge, JudgeRun
+    from recipes.judge.model import CtcJudge
+    from recipes.judge.score import WEIGHTS
 
-    judge, texts, heard = CtcJudge.load(Path(JudgeRun.folder) / "judge.safetensors"), [], []
+    judge, texts, heard = CtcJudge.load(WEIGHTS), [], []
     for text, clip in held_out(min(limit or 40, 40)):
         prompt = prepared(model, clip)
         order = torch.from_numpy(np.random.default_rng(len(texts)).permutation(prompt.codes.shape[-1]))

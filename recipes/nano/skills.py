@@ -70,10 +70,10 @@ def records(folder: Path, written: int) -> None:
 
 def ctc_judge() -> Callable[[Audio, str], str]:
     """The character judge of English of `recipes.judge`, for `antiphon eval --judge recipes.nano.skills:ctc_judge`."""
-    from recipes.judge import WEIGHTS, JudgeRun
-    from recipes.judge_model import CtcJudge
+    from recipes.judge.model import CtcJudge
+    from recipes.judge.score import WEIGHTS
 
-    judge = CtcJudge.load(Path(JudgeRun.folder) / WEIGHTS)
+    judge = CtcJudge.load(WEIGHTS)
     return lambda sound, language: judge.transcribe(sound.first().samples[0].numpy(), sound.rate)
 
 

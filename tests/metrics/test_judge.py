@@ -17,9 +17,10 @@ from antiphon.metrics.wer import wer
 from .conftest import HERE, RATE, TEXTS, read_speech
 
 pytest.importorskip("recipes.judge")
-from recipes.judge import JudgeRun, ctc_loss, losses_of, score, score_all  # noqa: E402
-from recipes.judge_data import Clip, Corpus, make_batch, read_clips, roughen  # noqa: E402
-from recipes.judge_model import (  # noqa: E402
+from antiphon.train.loop import train  # noqa: E402
+from antiphon.train.stage import Place  # noqa: E402
+from recipes.judge.data import Clip, Corpus, make_batch, num_frames, read_clips, roughen  # noqa: E402
+from recipes.judge.model import (  # noqa: E402
     CtcJudge,
     PocketsphinxJudge,
     Tdnn,
@@ -28,6 +29,9 @@ from recipes.judge_model import (  # noqa: E402
     features,
     save_judge,
 )
+from recipes.judge.recipe import recipe  # noqa: E402
+from recipes.judge.score import score, score_all  # noqa: E402
+from recipes.judge.training import JudgeTraining, stage  # noqa: E402
 
 
 @pytest.fixture
@@ -101,23 +105,27 @@ def test_roughening_is_a_function_of_its_seed(clips: list[Clip]) -> None:
         assert torch.isfinite(roughen(clips[1], np.random.default_rng(seed))).all()
 
 
-def test_a_plan_visits_every_clip_once_an_epoch(shards: Path) -> None:
+def test_an_epoch_has_every_clip_once_and_an_order_of_its_own(shards: Path) -> None:
     corpus = Corpus([shards])
-    plan = corpus.plan(seed=3, batch_s=6.0)
-    seen: list[int] = []
-    while len(seen) < 12:
-        seen += next(plan)
-    assert sorted(seen[:6]) == sorted(seen[6:12]) == list(range(6))
-    assert next(corpus.plan(3, 6.0)) == next(Corpus([shards]).plan(3, 6.0))
+    epochs = [corpus.epoch(seed=3, number=n, batch_s=6.0) for n in range(6)]
+    assert all(sorted(n for batch in epoch for n in batch) == list(range(6)) for epoch in epochs)
+    assert len({len(epoch) for epoch in epochs}) == 1 and len({str(epoch) for epoch in epochs}) > 1
+    assert epochs[2] == Corpus([shards]).epoch(3, 2, 6.0)
 
 
-def test_a_resumed_run_goes_on_where_it_stopped(shards: Path) -> None:
-    torch.manual_seed(0)
-    run, model = JudgeRun(corpus=(str(shards),), batch_s=6.0), Tdnn(width=16, depth=2, dropout=0.0)
-    straight = losses_of(run, model)
-    for step in range(3):
-        expected = straight(step)["ctc"]
-    assert torch.equal(losses_of(run, model)(2)["ctc"], expected)
+def test_a_judge_is_trained_by_its_recipe_and_a_roughened_clip_fits_its_row(shards: Path, tmp_path: Path) -> None:
+    options = replace(JudgeTraining(data=(str(shards),), held_out=(str(shards),)).smoke(), batch_s=6.0, dropout=0.0)
+    run = replace(recipe().smoke(), options=options, steps=3, eval_every=0)
+    train(run, tmp_path / "runs" / "judge")
+    judge = CtcJudge.load(tmp_path / "runs" / "judge" / "model.safetensors")
+    assert isinstance(judge.transcribe(read_speech("sentence"), RATE), str)
+    made = stage(run, Place(device=torch.device("cpu"), folder=tmp_path, runs=tmp_path))
+    for step in range(4):
+        items = made.items(step)
+        assert items == made.items(step)
+        for item in items:
+            batch = made.batch([item])
+            assert batch.frames_len.item() <= item.size == num_frames(made.corpus.seconds(item.index))
 
 
 def test_training_learns_to_read(clips: list[Clip], tmp_path: Path) -> None:
@@ -125,13 +133,15 @@ def test_training_learns_to_read(clips: list[Clip], tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = Tdnn(width=64, depth=4, dropout=0.0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
-    chars = make_batch(clips, np.random.default_rng(0))
+    chars = make_batch(clips, [np.random.default_rng(0) for _ in clips])
     frames = torch.stack([features(torch.from_numpy(clip.wave), RATE)[:248] for clip in clips])
     batch = replace(chars, frames=frames, frames_len=torch.tensor([248, 248]))
     for step in range(90):
         optimizer.param_groups[0]["lr"] = 4e-3 if step < 60 else 4e-4
         optimizer.zero_grad()
-        loss = ctc_loss(model, batch)
+        logits, lengths = model(batch.frames, batch.frames_len)
+        log = logits.log_softmax(-1).transpose(0, 1)
+        loss = torch.nn.functional.ctc_loss(log, batch.chars, lengths, batch.chars_len)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     save_judge(model, tmp_path / "judge.safetensors")
@@ -159,7 +169,7 @@ def test_clips_from_shards_a_manifest_or_a_folder(shards: Path, clips: list[Clip
 
 
 def test_missing_weights_say_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="recipes.judge train"):
+    with pytest.raises(WeightsError, match="train recipes/judge"):
         CtcJudge.load(tmp_path / "none.safetensors")
 
 

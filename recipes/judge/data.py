@@ -6,8 +6,8 @@ All draws are functions of (seed, step).
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from antiphon.data.store import cut, read_index, shard_numbers
 from antiphon.errors import InputError
-from recipes.judge_model import NUM_BANDS, Wave, encode_text, features, log_mel, power_spectrum
+from recipes.judge.model import NUM_BANDS, Wave, encode_text, features, log_mel, power_spectrum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,11 @@ class Batch:
     frames_len: Int[Tensor, "b"]
     chars: Int[Tensor, "b u"]
     chars_len: Int[Tensor, "b"]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        frames, chars = self.frames.to(device), self.chars.to(device)
+        return replace(self, frames=frames, chars=chars)
 
 
 class Corpus:
@@ -58,26 +63,33 @@ class Corpus:
         wave = cut(self.sounds[key], row["offset"], row["length"])
         return Clip(name=f"{key[1]:05d}:{row['offset']}", text=row["text"], wave=wave, rate=row["rate"])
 
-    def plan(self, seed: int, batch_s: float) -> Iterator[list[int]]:
-        """Batches of about equal length and equal duration, without end; every epoch in its own order."""
-        seconds = np.array([row["length"] / row["rate"] for _, row in self.rows])
-        epoch = 0
-        while True:
-            rng = np.random.default_rng([seed, epoch])
-            order = np.argsort(seconds * rng.uniform(0.9, 1.1, len(seconds)))
-            ends = np.cumsum(seconds[order]) // batch_s
-            batches = np.split(order, np.flatnonzero(np.diff(ends)) + 1)
-            for k in rng.permutation(len(batches)):
-                yield batches[k].tolist()
-            epoch += 1
+    def seconds(self, index: int) -> float:
+        """How long a clip is."""
+        _, row = self.rows[index]
+        return float(row["length"] / row["rate"])
+
+    def epoch(self, seed: int, number: int, batch_s: float) -> list[list[int]]:
+        """Every clip once, in batches of about equal length and equal duration; each epoch has its own order."""
+        seconds = np.array([self.seconds(n) for n in range(len(self.rows))])
+        rng = np.random.default_rng([seed, number])
+        order = np.argsort(seconds * rng.uniform(0.9, 1.1, len(seconds)))
+        whole = max(1, round(seconds.sum() / batch_s))  # the same in every epoch
+        ends = np.searchsorted(np.cumsum(seconds[order]), np.arange(1, whole) * seconds.sum() / whole)
+        batches = [batch.tolist() for batch in np.split(order, ends) if len(batch)]
+        return [batches[k] for k in rng.permutation(len(batches))]
 
 
 LENGTHS = 64  # frames to whose multiples a batch is padded: kernels are made anew for each shape
 
 
-def make_batch(clips: list[Clip], rng: np.random.Generator) -> Batch:
-    """Roughened features and characters, padded with zeros."""
-    frames = [roughen(clip, rng) for clip in clips]
+def num_frames(seconds: float) -> int:
+    """Frames of a clip in a batch, at most: it may be slowed down."""
+    return -(-round(seconds / 0.9 * 100 + 2) // LENGTHS) * LENGTHS
+
+
+def make_batch(clips: Sequence[Clip], rngs: Sequence[np.random.Generator]) -> Batch:
+    """Roughened features and characters, padded with zeros; each clip by its own chance."""
+    frames = [roughen(clip, rng) for clip, rng in zip(clips, rngs, strict=True)]
     chars = [torch.tensor(encode_text(clip.text)) for clip in clips]
     longest = -(-max(map(len, frames)) // LENGTHS) * LENGTHS
     return Batch(

@@ -102,17 +102,17 @@ class Tdnn(nn.Module):
 
 
 class CtcJudge:
-    """The trained network as a judge. Weights come from ``python -m recipes.judge train``."""
+    """The trained network as a judge. Weights come from `antiphon train recipes/judge`."""
 
     def __init__(self, model: Tdnn) -> None:
         self.model = model.eval()
 
     @classmethod
     def load(cls, path: Path) -> "CtcJudge":
-        """Read 16-bit weights written by ``save_judge``."""
+        """Read the weights of a finished run, or half of their bits as `save_judge` writes them."""
         if not path.exists():
             raise WeightsError(
-                f"found no judge at {path}; expected its weights, so run `python -m recipes.judge train`."
+                f"found no judge at {path}; expected its weights, so run `antiphon train recipes/judge`."
             )
         weights = {
             name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
