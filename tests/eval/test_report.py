@@ -11,11 +11,14 @@ import pytest
 import torch
 
 from antiphon.audio.wave import Audio
+from antiphon.errors import InputError
 from antiphon.eval.benchmark import Result
 from antiphon.eval.folder import Folder
+from antiphon.eval.gates import GATED
 from antiphon.eval.report.charts import bars, confusion, radar
 from antiphon.eval.report.sketch import COLUMNS, ROWS, sketch
 from antiphon.eval.report.write import write_report
+from antiphon.eval.running import gate_run
 from tests.eval.conftest import Measure
 
 NAMES = ["asr.librispeech_clean", "mmau", "stepeval_audio_paralinguistic", "stepeval_audio_toolcall", "cvss_s2st"]
@@ -102,6 +105,21 @@ def test_every_word_of_the_pages_is_known_in_chinese(page: Path) -> None:
              for item in items(page, path.stem) for name, _ in item["facts"]}  # fmt: skip
     assert facts <= known
     assert all(path.read_text(encoding="utf-8").count("id=language") == 1 for path in page.parent.glob("*.html"))
+
+
+def test_gates_stand_in_the_report_where_they_were_looked_at(measure: Measure, tmp_path: Path) -> None:
+    report = measure(NAMES, "drop-last-word")
+    folder = Folder(tmp_path / "run-drop-last-word")
+    assert "id=gates" not in write_report(tmp_path / "html", folder, report).read_text(encoding="utf-8")
+    found = gate_run(folder.path, "text", 0.02)
+    text = write_report(tmp_path / "html", folder, report).read_text(encoding="utf-8")
+    rows = re.findall(r"<tr><th scope=row data-word=\"(\w+)\".*?</tr>", text.split("id=gates")[1])
+    assert rows == [one.gate for one in found] and any(one.looked_at for one in found)
+    known = (tmp_path / "html" / "language.js").read_text(encoding="utf-8")
+    assert all(f'"{unescape(word)}":' in known for word in re.findall(r'data-word="([^"]+)"', text))
+    (folder.path / GATED).write_text('[{"gate": "seams"}]')
+    with pytest.raises(InputError, match="holds no gates; make it again with `antiphon eval gate`"):
+        write_report(tmp_path / "html", folder, report)
 
 
 def test_an_instruction_is_told_once_for_all_items(page: Path) -> None:

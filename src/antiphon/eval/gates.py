@@ -26,8 +26,9 @@ from antiphon.eval.transcripts import PROFILES_OF, errors_of
 from antiphon.metrics.signal import SignalReport, inspect_signal
 from antiphon.rates import SPOKEN_HZ
 
-__all__ = ["Gate", "Passed", "Spoken", "gates", "spoken_answers", "told"]
+__all__ = ["GATED", "Gate", "Passed", "Spoken", "gates", "spoken_answers", "told"]
 
+GATED = "gates.json"  # in a run's folder
 MAY_FAIL = 0.02  # share of answers
 LONG_PAUSE_S, LONG_LEAD_S = 2.0, 1.5
 WORDS = 0.35  # errors a unit between text and sound, of one answer

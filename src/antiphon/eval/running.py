@@ -16,7 +16,7 @@ from antiphon.eval.budget import budget
 from antiphon.eval.cache import Cache, default_folder
 from antiphon.eval.ears import open_ears
 from antiphon.eval.folder import Folder, Run
-from antiphon.eval.gates import Passed, gates, spoken_answers
+from antiphon.eval.gates import GATED, Passed, gates, spoken_answers
 from antiphon.eval.judges import open_judge
 from antiphon.eval.lookalike import build
 from antiphon.eval.panel import Panel
@@ -125,12 +125,12 @@ def score_run(
 
 
 def gate_run(out: Path, ears: str, may_fail: float, cache: Path | None = None) -> list[Passed]:
-    """The gates of a run, also written to `gates.json`."""
+    """The gates of a run, also written into its folder, where a report finds them."""
     folder = Folder(out)
     panel = Panel(folder, open_ears(ears), open_judge("none"), Cache(cache or default_folder()))
     found = gates(spoken_answers(folder, panel), may_fail)
     told = json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False)
-    write_whole(out / "gates.json", told + "\n")
+    write_whole(out / GATED, told + "\n")
     return found
 
 

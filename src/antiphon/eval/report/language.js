@@ -18,6 +18,9 @@ const ZH = {
   "heard (user)": "听到的（用户）", "heard (voice)": "听到的（要模仿的声音）", "said": "所说", "due": "应说", "group": "分组",
   "instruction": "指令", "asked": "问题", "written": "写出的文字", "verdict": "评判", "judge": "评判者的话", "decoding": "解码方式",
   "seconds": "用时（秒）",
+  "sound of the answers": "回答的声音", "gate": "关卡", "state": "状态", "looked at": "检查数", "open": "通过", "shut": "未通过",
+  "not measured": "未测量", "seams": "接缝", "truncation": "截断", "words": "音文不符", "voice": "音高失常", "silence": "静音",
+  "loops": "循环", "clipping": "削波", "speed": "过慢",
 };
 const KEPT = "antiphon-language", languages = document.getElementById("language");
 let language = navigator.language.startsWith("zh") ? "zh" : "en";

@@ -1,6 +1,6 @@
 """The report's first page and its folder.
 
-    index.html      every figure with its interval, n, failures and signature, beside what was published
+    index.html      every figure with its interval, n, failures and signature, beside what was published; the gates
     BENCH.html      its items, to be listened to          items-BENCH.js, audio/    what that page shows
 """
 
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from antiphon.eval.benchmark import Result
 from antiphon.eval.folder import Folder, Run
+from antiphon.eval.gates import GATED
 from antiphon.eval.published import contradictions, figures
 from antiphon.eval.report.charts import bars, confusion, radar
+from antiphon.eval.report.gated import gated
 from antiphon.eval.report.listening import write_listening
 from antiphon.eval.report.words import SWITCH, labelled, word
 from antiphon.eval.scoring import Report, Scored
@@ -35,6 +37,7 @@ def write_report(
     run = folder.run
     links = "".join(_headline(name, scored) for name, scored in report.items())
     body = "".join(_section(name, scored, source) for name, scored in report.items())
+    body += gated(folder.path / GATED)
     page = (f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
             f"<title>{escape(run.model)}, measured</title><link rel=stylesheet href=style.css>"
             f"{SWITCH}<h1>{escape(run.model)} {word('measured')}</h1><p class=note>{_told(run)}</p>"
