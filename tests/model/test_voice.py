@@ -9,7 +9,7 @@ from torch import Tensor
 from antiphon.audio.wave import Audio
 from antiphon.errors import InputError, WeightsError
 from antiphon.model.speaker import SpeakerNet
-from antiphon.model.voice import VoicePrompt, VoiceState, fitted
+from antiphon.model.voice import VoicePrompt, VoiceState, at_length
 from antiphon.nn.state import fork
 from tests.model.released_voice import GOLDEN, flow, golden, near, noise, silent, voice
 
@@ -77,7 +77,7 @@ def test_a_stream_opened_once_is_forked_for_every_utterance(prompt: VoicePrompt)
 
 def test_fitting_repeats_or_cuts() -> None:
     mel = torch.arange(6.0).reshape(1, 2, 3)
-    assert fitted(mel, 5)[0, 0].tolist() == [0, 1, 2, 2, 2] and fitted(mel, 2)[0, 0].tolist() == [0, 1]
+    assert at_length(mel, 5)[0, 0].tolist() == [0, 1, 2, 2, 2] and at_length(mel, 2)[0, 0].tolist() == [0, 1]
 
 
 def test_what_is_refused(prompt: VoicePrompt, tmp_path: Path) -> None:

@@ -4,16 +4,23 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+import pytest
 import torch
 
 from antiphon.audio.wave import Audio
 from antiphon.errors import CapacityError
+from antiphon.model.voice import Voice, VoiceState
 from antiphon.rates import SAMPLES_PER_CODE
+from antiphon.runtime import live_events as live
+from antiphon.runtime import loaded, wardrobe
+from antiphon.runtime.clock import AsyncClock
 from antiphon.runtime.engine import Request as Generation
 from antiphon.runtime.engine import Step, Token
 from antiphon.runtime.engine_mind import EngineMind
 from antiphon.runtime.events import AudioOut, End, Text, ToolResult
-from antiphon.runtime.history import Heard
+from antiphon.runtime.history import Heard, Written
+from antiphon.runtime.live import Live
+from antiphon.runtime.manner import How, Settings
 from antiphon.runtime.mind import Finished, Progress, Request, Told
 from antiphon.runtime.model import Model
 from antiphon.runtime.sample import Sampling
@@ -23,6 +30,7 @@ from antiphon.tools.tool import CLOCK, Tool
 from tests.runtime.conftest import noise
 from tests.runtime.inline import InlineEngine, InlineVoices
 from tests.runtime.test_session import CALL, end_of, sound_of, spoken, with_variant
+from tests.runtime.world import Names
 
 SAMPLING = Sampling(temperature=0.8, seed=5)
 
@@ -148,3 +156,45 @@ def test_tools_run_beside_and_their_errors_are_results(model: Model) -> None:
     assert not asyncio.run(run(CLOCK, '{"what": "time"}')).failed
     wrong = asyncio.run(run(CLOCK, "{}"))
     assert wrong.failed and wrong.text.startswith("error: clock was called")
+
+
+def test_a_voice_that_is_found_is_opened_once(
+    model: Model, clip: Audio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the seed that the conversation speaks with, whichever it is: by the tool, and not again by the speech."""
+    found, opened = noise(1.0, seed=4, rate=24_000), list[tuple[bool, int]]()
+    open_voice = loaded.open_voice
+
+    def counted(voice: Voice, recording: Audio, seed: int) -> VoiceState:
+        opened.append((recording is found, seed))
+        return open_voice(voice, recording, seed)
+
+    monkeypatch.setattr(loaded, "open_voice", counted)
+    monkeypatch.setattr(wardrobe, "from_library", lambda name: found)
+    answer = ToolResult("clock", "a sailor", data={"voice": "v-1"})
+    tool = Tool(CLOCK.function, lambda arguments: answer, "session", has_filler=False)
+    rounds = [spoken(model, "let me look", [], CALL), spoken(model, "ahoy", list(range(40)))]
+
+    class Scripted(InlineEngine):
+        async def generate(self, request: Generation) -> AsyncGenerator[Step, None]:
+            for place, token in enumerate(rounds.pop(0)):
+                yield Token(token, place, 0.0, 0.0)
+
+    async def run() -> None:
+        done = asyncio.Event()
+
+        def tell(event: live.LiveEvent) -> None:
+            if isinstance(event, live.ReplyDone):
+                assert event.status == "completed", event
+                done.set()
+
+        mind = EngineMind(model, Scripted(model), InlineVoices(model), "one")
+        how = How(tools=(tool,), seed=7, voice=clip)
+        talk = Live(mind, AsyncClock(), Names(), tell, Settings(how=how, lead_ms=None))
+        talk.add(Written("asked", "user", "speak like an old sailor"))
+        talk.respond()
+        await asyncio.wait_for(done.wait(), 60)
+        talk.leave()
+
+    asyncio.run(run())
+    assert not rounds and [seed for is_found, seed in opened if is_found] == [7]

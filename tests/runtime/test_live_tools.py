@@ -70,7 +70,7 @@ class Acting(Scripted):
         due = self.clock.now_ms() + self.pace.first_ms
         return Script([self.clock.at(due, lambda one=one: tell(one)) for one in news])
 
-    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Alarm:
+    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int = 0) -> Alarm:
         now = self.clock.now_ms()
         result = ToolResult(call.name, f"{tool.name} says {call.arguments}")
         alarm = self.clock.at(now + self.takes_ms.get(tool.name, 100), lambda: tell(result))

@@ -14,7 +14,7 @@ from antiphon.runtime.events import AudioOut, ToolResult
 from antiphon.runtime.manner import How
 from antiphon.runtime.session import Session
 from antiphon.runtime.speech import render
-from antiphon.runtime.wardrobe import CLIP, FADE, PER_CODE, Speaker, Wardrobe, fitted, worn
+from antiphon.runtime.wardrobe import CLIP, FADE, PER_CODE, Speaker, Wardrobe, tried_on, worn
 from antiphon.text.toolcall import ToolCall
 from antiphon.tools.tool import Tool
 from antiphon.voices.clips import read_clip
@@ -160,7 +160,7 @@ def test_a_live_conversation_goes_on_in_the_voice_that_a_tool_has_put_on(other: 
     stage = Stage(replace(SPOKEN, how=How(tools=(Tool({"name": "lookup"}, lambda arguments: "x", "session"),))))
     first = stage.mind.run
 
-    def run(tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Alarm:
+    def run(tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int) -> Alarm:
         return first(tool, call, lambda result: tell(replace(result, data={"voice": "v-1", CLIP: other})))
 
     stage.mind.run = run  # type: ignore[method-assign]
@@ -181,8 +181,8 @@ def test_a_live_conversation_goes_on_in_the_voice_that_a_tool_has_put_on(other: 
 
 
 def test_a_live_conversation_puts_on_what_can_be_worn(nano: Model, library: Library) -> None:
-    done = fitted(nano, ToolResult("timbre_rag", "an old sailor", data={"voice": "allowed"}))
+    done = tried_on(nano, ToolResult("timbre_rag", "an old sailor", data={"voice": "allowed"}), 0)
     assert not done.failed and done.data[CLIP].duration_s > 2
-    assert fitted(nano, ToolResult("reset_voice", "as before", data={"voice": ""})).data[CLIP] is None
-    refused = fitted(nano, ToolResult("timbre_rag", "x", data={"voice": "forbidden"}))
+    assert tried_on(nano, ToolResult("reset_voice", "as before", data={"voice": ""}), 0).data[CLIP] is None
+    refused = tried_on(nano, ToolResult("timbre_rag", "x", data={"voice": "forbidden"}), 0)
     assert refused.failed and "the voice stays as it was" in refused.text and CLIP not in refused.data

@@ -209,7 +209,7 @@ class Scripted:
             script.alarms.append(self.clock.at(time, lambda news=news: tell(news)))
         return script
 
-    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Alarm:
+    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int = 0) -> Alarm:
         result = ToolResult(call.name, f"result of {call.arguments}")
         return self.clock.at(self.clock.now_ms() + self.pace.tool_ms, lambda: tell(result))
 

@@ -75,7 +75,7 @@ class Voice(nn.Module):
         if embedding.shape[1] != self.flow.config.speaker_dim:
             wanted = self.flow.config.speaker_dim
             raise InputError(f"the speaker net has {embedding.shape[1]} outputs, the flow wants {wanted}; match them.")
-        return VoicePrompt(codes, fitted(mel, codes.shape[1] * self.flow.frames_per_code), embedding)
+        return VoicePrompt(codes, at_length(mel, codes.shape[1] * self.flow.frames_per_code), embedding)
 
     def init_state(
         self,
@@ -166,7 +166,7 @@ class Voice(nn.Module):
         return self.hift.init_state(batch, seed=seed) if joins == "smooth" else init_released(self.hift, batch, seed)
 
 
-def fitted(mel: Float[Tensor, "1 f t"], frames: int) -> Float[Tensor, "1 f t2"]:
+def at_length(mel: Float[Tensor, "1 f t"], frames: int) -> Float[Tensor, "1 f t2"]:
     """The mel at exactly `frames` frames, as the front ends round apart: the last repeated, or the surplus cut."""
     missing = frames - mel.shape[-1]
     return F.pad(mel, (0, missing), mode="replicate") if missing > 0 else mel[..., :frames]

@@ -77,12 +77,12 @@ class Dialect:
         messages = [*([Message("system", system)] if system else []), Message("human", sounds)]
         return Request(tuple(messages), "text", sampling=self.sampling(task), max_tokens=task.max_tokens)
 
-    def reading(self, text: str, voice: Audio | None) -> Request:
+    def reading(self, text: str, voice: Audio | None, seed: int = 0) -> Request:
         """A text read aloud. Raises InputError for a model that has not learnt to."""
         task = self.variant.learnt("speak")
         system = task.base_text if self.variant.style == "base" else task.system
         messages = [*([Message("system", system)] if system else []), Message("human", text)]
-        sampling = self.sampling(task)
+        sampling = self.sampling(task, seed)
         return Request(tuple(messages), "speech", sampling=sampling, max_tokens=task.max_tokens, voice=voice)
 
     def sampling(self, task: TaskPrompt | None = None, seed: int = 0) -> Sampling:

@@ -29,7 +29,7 @@ from antiphon.runtime.events import AudioOut, ToolResult, Utterance
 from antiphon.runtime.generate import check_merged
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.mind import Finished, Progress, Request, Told
-from antiphon.runtime.wardrobe import fitted
+from antiphon.runtime.wardrobe import tried_on
 from antiphon.text.chat import AudioItem, Message, Piece, Prompt, encode, render_chat
 from antiphon.text.parse import Codes, Event, ParseState, Text, Think
 from antiphon.text.toolcall import ToolCall
@@ -118,10 +118,10 @@ class EngineMind:
         work.task.add_done_callback(lambda _: self._needed.pop(work, None))
         return work
 
-    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> _Work:
+    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int = 0) -> _Work:
         """See `Mind.run`; a tool has a thread of its own, for it may wait."""
         work = _Work()
-        work.task = self._start(self._run(tool, call, work.telling(tell)))
+        work.task = self._start(self._run(tool, call, work.telling(tell), seed))
         return work
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class EngineMind:
         found = await self.engine.hear(self.conversation, audio)
         assert found == item, "the engine names a sound as we do"
 
-    async def _run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> None:
+    async def _run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int) -> None:
         loop = asyncio.get_running_loop()
         came: asyncio.Future[ToolResult] = loop.create_future()
 
@@ -157,7 +157,7 @@ class EngineMind:
 
         context = Context(language_of(call.arguments), tool.timeout_s)
         THREADS.run(tool, call.name, call.values, context, done)
-        tell(await asyncio.to_thread(fitted, self.model, await came))
+        tell(await asyncio.to_thread(tried_on, self.model, await came, seed))
 
     async def _round(self, request: Request, tell: Tell) -> None:
         said = _Said()

@@ -59,7 +59,7 @@ class LiveTools:
     _given: dict[str, ToolResult] = field(default_factory=dict)  # to a call that is interrupted just now
     _jobs: dict[int, Job] = field(default_factory=dict)
     _saying: dict[int, Job] = field(default_factory=dict)  # fillers, by reply
-    _sounds: dict[tuple[Audio | None, str], list[AudioOut]] = field(default_factory=dict)  # fillers that were made
+    _sounds: dict[tuple[Audio | None, int, str], list[AudioOut]] = field(default_factory=dict)  # fillers that were made
     _timer: Timer | None = None
 
     def foresee(self, reply: int, call: ToolCall, asked: Asked) -> None:
@@ -124,7 +124,8 @@ class LiveTools:
     def _do(self, order: errands.Order) -> None:
         if isinstance(order, errands.Start):
             call = ToolCall(order.name, json.dumps(order.arguments, ensure_ascii=False))
-            self._jobs[order.run] = self.mind.run(order.tool, call, partial(self._came, order.run))
+            came, seed = partial(self._came, order.run), self._seed(order.run)
+            self._jobs[order.run] = self.mind.run(order.tool, call, came, seed)
         elif isinstance(order, errands.Stop):
             if (job := self._jobs.pop(order.run, None)) is not None:
                 job.cancel()
@@ -136,6 +137,11 @@ class LiveTools:
             self._listen(order.call)
         else:
             self._fill(order)
+
+    def _seed(self, run: int) -> int:
+        """What the replies that a run is for are drawn with."""
+        replies = [self._asked[call.id][1] for call in self._open.calls if call.run == run and call.id in self._asked]
+        return replies[0].how.spoken_seed if replies else 0
 
     def _came(self, run: int, result: ToolResult) -> None:
         self._jobs.pop(run, None)
@@ -179,26 +185,26 @@ class LiveTools:
         how = asked.how
         if how.form != "speech":
             return
-        made = self._sounds.get((how.voice, order.language))
+        made = self._sounds.get((how.voice, how.spoken_seed, order.language))
         if made is not None:
             for sound in made:
                 self._say(reply, sound)
             return
         try:
-            request = self.mind.dialect.reading(FILLERS[order.language], how.voice)
+            request = self.mind.dialect.reading(FILLERS[order.language], how.voice, how.spoken_seed)
         except InputError:  # it has not learnt to
             return
         self.hush(reply)
-        self._saying[reply] = self._begin(reply, request, how.voice, order.language)
+        self._saying[reply] = self._begin(reply, request, order.language)
 
-    def _begin(self, reply: int, request: Request, voice: Audio | None, language: str) -> Job:
+    def _begin(self, reply: int, request: Request, language: str) -> Job:
         sounds = list[AudioOut]()
 
         def told(news: News) -> None:
             if isinstance(news, Finished):
                 self._saying.pop(reply, None)
                 if not news.error and sounds:
-                    self._sounds[voice, language] = sounds
+                    self._sounds[request.voice, request.sampling.seed, language] = sounds
             elif isinstance(news.event, AudioOut):
                 sounds.append(news.event)
                 self._say(reply, news.event)

@@ -37,6 +37,11 @@ class How:
     max_tokens: int = 2048
     voice: Audio | None = None  # a recording of the voice; None: the model's own
 
+    @property
+    def spoken_seed(self) -> int:
+        """The seed that its speech is drawn with."""
+        return self.seed if self.sampling is None else self.sampling.seed
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

@@ -2,7 +2,7 @@
 
     hear(piece) ──> AudioItem       taken in at once, encoded meanwhile
     begin(request, tell) ──> Job    one round of a reply: tell(Progress) ... tell(Progress) tell(Finished)
-    run(tool, call, tell) ──> Job   a tool of the server: tell(ToolResult)
+    run(tool, call, tell, seed) ──> Job  a tool of the server: tell(ToolResult)
 
 Nothing here waits. `tell` is called in the thread of the conversation (in its event loop), never before `begin` has
 returned, and never after `Job.cancel`. A round is a function of its request: who asks twice is told the same twice.
@@ -106,6 +106,6 @@ class Mind(Protocol):
         """Generate one round of a reply."""
         ...
 
-    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Job:
-        """Run a tool; its error is a result that says so."""
+    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int = 0) -> Job:
+        """Run a tool; its error is a result that says so. A voice that it finds is got ready to speak with `seed`."""
         ...

@@ -103,14 +103,17 @@ def worn(wardrobe: Wardrobe, result: ToolResult) -> ToolResult:
     return _stays(result, problem) if problem else result
 
 
-def fitted(model: Loaded, result: ToolResult) -> ToolResult:
-    """The same for a live conversation: `data[CLIP]` is the recording, opened already; None: the first voice."""
+def tried_on(model: Loaded, result: ToolResult, seed: int) -> ToolResult:
+    """The same for a live conversation: `data[CLIP]` is the recording, None: the first voice.
+
+    It is opened already, for `seed`: that of the speech to come, or it would be opened again where it speaks.
+    """
     name = result.data.get("voice")
     if result.failed or not isinstance(name, str):
         return result
     try:
         clip = from_library(name) if name else None
-        model.opened(model.default_voice() if clip is None else clip, 0)
+        model.opened(model.default_voice() if clip is None else clip, seed)
     except AntiphonError as error:
         return _stays(result, str(error))
     return replace(result, data={**result.data, CLIP: clip})

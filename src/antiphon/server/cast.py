@@ -38,8 +38,8 @@ class Cast:
         """Whether there is any choice."""
         return self.folder is not None
 
-    def find(self, name: str) -> Audio | None:
-        """The recording of a voice, opened already so that it speaks at once; None: the model's own.
+    def find(self, name: str, seed: int = 0) -> Audio | None:
+        """The recording of a voice, opened already for `seed` so that it speaks at once; None: the model's own.
 
         Raises:
             Refusal: nobody agreed that this voice be imitated.
@@ -56,7 +56,7 @@ class Cast:
             except InputError as error:
                 raise Refusal(str(error), code=CONSENT_MISSING, param="voice", status=403) from None
         if self.model.speaks:
-            self.model.opened(clip, 0)
+            self.model.opened(clip, seed)
         return clip
 
     def cards(self) -> VoiceList:

@@ -42,7 +42,7 @@ class Talking:
     def __init__(self, ids: Ids, session: Session, say: Say, open_live: OpenLive, cast: Cast) -> None:
         """`open_live` makes the conversation, and is handed where it tells of itself."""
         self.ids, self.session, self._say, self._cast = ids, session, say, cast
-        self._voice = cast.find(_voice(session))
+        self._voice = cast.find(_voice(session), _seed(session))
         self.telling = Telling(ids, session)
         self._sound = SoundIn(session.audio.input.format)
         self.live = open_live(self._told)
@@ -65,7 +65,7 @@ class Talking:
         session = merge(self.session, event.session, has_spoken=is_fixed)
         settings = live_settings(session)
         if _voice(session) != _voice(self.session):
-            self._voice = await asyncio.to_thread(self._cast.find, _voice(session))
+            self._voice = await asyncio.to_thread(self._cast.find, _voice(session), _seed(session))
         settings = self._voiced(settings)
         if session.audio.input.format != self.session.audio.input.format:
             self._sound = SoundIn(session.audio.input.format)
@@ -189,3 +189,8 @@ def _voice(session: Session) -> str:
     """The name of the voice that a session asks for."""
     voice = session.audio.output.voice if isinstance(session, RealtimeSession) else OWN
     return voice if isinstance(voice, str) else voice.id
+
+
+def _seed(session: Session) -> int:
+    """The seed that it speaks with."""
+    return (session.seed or 0) if isinstance(session, RealtimeSession) else 0

@@ -44,8 +44,8 @@ class TracedMind:
     def close(self) -> None:
         self.mind.close()
 
-    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None]) -> Job:
-        return self.mind.run(tool, call, tell)
+    def run(self, tool: Tool, call: ToolCall, tell: Callable[[ToolResult], None], seed: int = 0) -> Job:
+        return self.mind.run(tool, call, tell, seed)
 
     def begin(self, request: Request, tell: Callable[[Told], None]) -> Job:
         """The round, its ids kept on the way."""

@@ -18,7 +18,7 @@ from antiphon.model.joins import init_released, released_join
 from antiphon.model.sampler import FlowOptions, time_grid
 from antiphon.model.speaker import SpeakerNet
 from antiphon.model.speech_tokenizer import SpeechTokenizer
-from antiphon.model.voice import fitted
+from antiphon.model.voice import at_length
 from antiphon.nn.noise import Buffered
 from antiphon.rates import FRAMES_PER_CODE, SPOKEN_HZ
 from antiphon.verify.flow_parts import attention_cache, check_conformer, check_dit, chunks
@@ -163,7 +163,7 @@ def _prompt(record: Record, tokenizer: SpeechTokenizer) -> None:
     record.compare(name, "prompt_tokens_len", [codes.shape[1]])
     record.judge(name, "prompt_tokens", _code_distance(record, tokenizer, clip))
     record.compare(name, "prompt_mel_len_before_pad", [mel.shape[-1]])
-    record.compare(name, "prompt_mel_padded", fitted(mel, FRAMES_PER_CODE * codes.shape[1]).mT)
+    record.compare(name, "prompt_mel_padded", at_length(mel, FRAMES_PER_CODE * codes.shape[1]).mT)
     record.compare(name, "spk_emb", SpeakerNet(record.get("tiny_speaker_stub.onnx"))(heard))
 
 
