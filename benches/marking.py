@@ -2,11 +2,12 @@
 
     unmarked   clips that bear no mark: how many are told to be marked (there should be none), how high they score
     marked     the same voices with the mark: how many are found again after codecs, other rates and cropping
+    heard      word error rates of a recogniser that knows nothing of nano: what nano says, without the mark and with it
     cost       CPU seconds of marking and of looking for a second of sound, on one thread
 
 Clips are cut from the training corpus (`python -m recipes.corpus_nano`; `--corpus` names its folder), utterances joined
 as they come: unmarked ones of 3 to 4 s, since short ones leave most to chance, marked ones of 11 to 13 s. Codecs are
-ffmpeg's, a Debian package; without it their rows are left out.
+ffmpeg's, a Debian package; without it their rows are left out. What people hear: `benches.listening`.
 """
 
 import argparse
@@ -27,7 +28,9 @@ from antiphon.data.store import read_shard, shard_numbers
 from antiphon.marking.detect import DOUBTFUL, PRESENT, detect
 from antiphon.marking.mark import MarkState, mark
 from antiphon.metrics.interval import wilson
+from antiphon.metrics.wer import wer
 from antiphon.rates import SPOKEN_HZ
+from benches.listening import SENTENCES, nano_says
 
 UNMARKED_S, MARKED_S = (3.0, 4.0), (11.0, 13.0)  # how long clips are
 CHUNK = 9_600  # samples of a stream
@@ -123,6 +126,20 @@ def _snr(clip: Audio, sound: Audio) -> float:
     return float(10 * np.log10(np.square(wave).sum() / np.square(sound.samples[0].numpy() - wave).sum()))
 
 
+def heard_figures(count: int) -> dict[str, object]:
+    """What a recogniser understands of so many sentences, without the mark and with it."""
+    from recipes.judge.model import PocketsphinxJudge
+
+    judge = PocketsphinxJudge()
+    texts = [SENTENCES[number % len(SENTENCES)] for number in range(count)]
+    sounds = {"unmarked": list(nano_says(texts))}
+    sounds["marked"] = [mark(wave)[0] for wave in sounds["unmarked"]]
+    heard = {kind: [judge.transcribe(wave, SPOKEN_HZ) for wave in waves] for kind, waves in sounds.items()}
+    same = sum(a == b for a, b in zip(heard["unmarked"], heard["marked"], strict=True))
+    rates = {kind: wer(texts, told).to_json() for kind, told in heard.items()}
+    return {"sentences": count, "heard alike": same, **rates}
+
+
 def cost(folders: list[Path]) -> dict[str, float]:
     """CPU seconds for a second of sound."""
     wave = np.concatenate([clip.at(SPOKEN_HZ).samples[0].numpy() for clip in clips(folders, 10, MARKED_S)])
@@ -142,6 +159,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=Path("runs/corpus"))
     parser.add_argument("--unmarked", type=int, default=10_000)
     parser.add_argument("--marked", type=int, default=100)
+    parser.add_argument("--heard", type=int, default=30, help="sentences")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -155,6 +173,7 @@ def main() -> None:
         "cost, CPU seconds a second": cost(folders),
         "marked": marked_figures(folders, arguments.marked),
         "unmarked": unmarked_figures(folders, arguments.unmarked),
+        "heard": heard_figures(arguments.heard),
     }
     print(json.dumps(figures, indent=1))
     if arguments.out:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from antiphon.errors import ConfigError
 from antiphon.marking.key import PUBLISHED, Key, key_from
 from antiphon.marking.mark import MarkState, mark
-from antiphon.marking.pattern import GAIN, HOP, PERIOD, TAP_SCALE, TAPS, signs, taps
+from antiphon.marking.pattern import HOP, PERIOD, TAP_SCALE, TAPS, pair_gains, signs, taps
 from antiphon.marking.policy import Marking, marking_from
 from antiphon.metrics.signal import inspect_signal
 
@@ -63,18 +63,24 @@ def test_every_band_is_as_much_louder_or_softer_as_the_key_says() -> None:
     size = 16 * TAPS
     spectrum = np.fft.rfft(taps(PUBLISHED) / TAP_SCALE, size, axis=1)
     gains = np.log(np.abs(1 + spectrum))  # columns bins/16
-    for pair in (0, 9, 17):
+    for pair, gain in enumerate(pair_gains()):
         for half, sign in ((0, 1), (1, -1)):
             middle = gains[:, round(16 * (8 + 6 * pair + 3 * half + 1))]
             agreement = middle * sign * signs(PUBLISHED)[:, pair]
-            assert agreement.min() > 0.5 * GAIN and agreement.max() < 1.5 * GAIN
-    assert np.abs(gains).max() < 2 * GAIN
+            assert agreement.min() > 0.5 * gain and agreement.max() < 1.5 * gain
+    assert np.abs(gains).max() < 2 * pair_gains().max()
+
+
+def test_the_gain_falls_where_the_ear_parts_a_pair() -> None:
+    gains = pair_gains()
+    assert (np.diff(gains) >= 0).all() and gains[0] < gains[-1] / 4 and gains[-1] * 20 / np.log(10) < 1.0
+    assert (gains == gains[-1]).sum() > 9  # from 2.4 kHz on, where a critical band holds both halves
 
 
 def test_speech_stays_what_it_is(speech: np.ndarray) -> None:
     marked, _ = mark(speech)
     ratio = 10 * np.log10(np.square(speech).sum() / np.square(marked - speech).sum())
-    assert ratio > 20 and marked.dtype == np.float32 and len(marked) == len(speech)
+    assert 27 < ratio < 33 and marked.dtype == np.float32 and len(marked) == len(speech)
     seams = tuple(range(HOP, len(speech) - HOP, HOP))  # where columns meet
     assert sum(s.is_audible for s in inspect_signal(marked, 24_000, seams).seams) <= sum(
         s.is_audible for s in inspect_signal(speech, 24_000, seams).seams

@@ -1,7 +1,8 @@
 """Is the mark in a recording? A score, and what may be concluded from it.
 
     recording ─ 24 kHz ─ spectrogram ─ each lower band against its upper one, in dB ─ less what it is before and after
-              ─ folded by the period of the mark ─ compared with the key's signs at every phase ─> the best agreement
+              ─ measured by what is usual around it ─ folded by the period of the mark ─ compared with the key's signs
+              at every phase ─> the best agreement
 
 The score is the agreement in standard deviations of what another key would reach: with random signs it is a sum of
 independent terms, so an unmarked recording reaches `t` at one phase with a probability below exp(-t^2 / 2), whatever it
@@ -29,7 +30,9 @@ PRESENT, DOUBTFUL = 6.0, 4.5  # scores of one window
 WINDOW_S, WINDOW_STEP_S = 12.0, 6.0
 SHORTEST_S = 2.0  # of a recording in which nothing found means something
 SILENT = 1e-4  # amplitude
-AT_MOST = 1.0  # of the usual deviation: beyond it, a place says no more than its sign
+BESIDE = (0.38, 0.12)  # what the looks one and two columns away tell of a place, before and after alike
+AROUND = 9  # looks, by three pairs, over which the usual deviation of a place is taken
+LEAST = 0.05  # nepers: a place deviates by no less
 Verdict = Literal["present", "not found", "inconclusive"]
 LIMITS = (
     "Presence is evidence, not proof: whoever has the key can put the mark into any sound or take it out, and the"
@@ -79,21 +82,33 @@ def _windows(wave: Float[np.ndarray, " n"]) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _contrast(wave: Float[np.ndarray, " n"]) -> Float[np.ndarray, "phases pairs"]:
-    """How much louder the lower band of each pair is than usual, added up over periods."""
+    """How much louder the lower band of each pair is than was to be expected, added up over periods."""
     padded = np.pad(wave, (0, max(TAPS - len(wave), 0)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, TAPS)[::STEP]
     power = np.abs(np.fft.rfft(frames * np.hanning(TAPS + 1)[:TAPS], axis=1)) ** 2
     bands = power[:, FIRST_BIN : FIRST_BIN + 2 * BAND * PAIRS].reshape(len(frames), PAIRS, 2, BAND).mean(3)
     levels = np.log(bands + np.quantile(bands, 0.95) * 1e-7 + 1e-12)
-    louder = levels[:, :, 0] - levels[:, :, 1]  # t pairs
-    around = np.pad(louder, ((PER_COLUMN, PER_COLUMN), (0, 0)), mode="edge")
-    louder = louder - (around[: -2 * PER_COLUMN] + around[2 * PER_COLUMN :]) / 2  # less its neighbours in time
-    louder = np.clip(louder / (np.median(np.abs(louder)) + 1e-9), -AT_MOST, AT_MOST)
+    said = _surprise(levels[:, :, 0] - levels[:, :, 1])
     folded = np.zeros((PHASES, PAIRS))
-    np.add.at(folded, np.arange(len(louder)) % PHASES, louder)
+    np.add.at(folded, np.arange(len(said)) % PHASES, said)
     weights = np.bartlett(2 * PER_COLUMN + 1)[1:-1]  # a column fades in and out
     shifts = range(1 - PER_COLUMN, PER_COLUMN)
     return np.asarray(sum(w * np.roll(folded, -shift, axis=0) for w, shift in zip(weights, shifts, strict=True)))
+
+
+def _surprise(louder: Float[np.ndarray, "t pairs"]) -> Float[np.ndarray, "t pairs"]:
+    """What cannot be told from before and after, in usual deviations, and less of it where those are large.
+
+    Beyond one deviation a place says no more than its sign: a voice changes by far more than the mark does.
+    """
+    count, reach = len(louder), len(BESIDE) * PER_COLUMN
+    held = np.pad(louder, ((reach, reach), (0, 0)), mode="edge")
+    for columns, part in enumerate(BESIDE, start=1):
+        shift = columns * PER_COLUMN
+        louder = louder - part * (held[reach - shift :][:count] + held[reach + shift :][:count])
+    sizes = np.pad(np.minimum(np.abs(louder), 4.0), ((AROUND // 2, AROUND // 2), (1, 1)), mode="edge")
+    usual = np.lib.stride_tricks.sliding_window_view(sizes, (AROUND, 3)).mean((2, 3)) + LEAST
+    return np.asarray(np.clip(louder / usual, -1.0, 1.0) / np.sqrt(usual))
 
 
 def _agreement(contrast: Float[np.ndarray, "phases pairs"], wanted: Float[np.ndarray, "columns pairs"]) -> float:
