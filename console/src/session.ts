@@ -34,6 +34,7 @@ export class Session {
   private isSpeculating = false;
   private isWaiting = false; // for a reply that is due
   private running = new Set<string>(); // calls of tools
+  private begun = new Map<string, number>(); // calls of tools that run in the server, and when they began
   private interruptedAt = -Infinity;
   private calledAt = -Infinity;
   private now = 0;
@@ -202,6 +203,23 @@ export class Session {
     tool.ms = number(event.ms);
   }
 
+  /** A tool of the server: it is run there, and only its end tells what it was asked. */
+  runs(event: Told, at: number): void {
+    this.calledAt = at;
+    this.begun.set(text(event.item_id), at);
+    this.running.add(text(event.item_id));
+  }
+
+  ran(event: Told, at: number): void {
+    const { name, arguments: args, output, attribution } = object(event.antiphon);
+    const call_id = text(event.item_id);
+    const ms = at - (this.begun.get(call_id) ?? at);
+    const failed = event.type === "response.mcp_call.failed";
+    this.called({ type: event.type, call_id, name, arguments: args }, at);
+    const told = [text(output), text(attribution)].filter(Boolean).join("\n");
+    this.answered({ type: event.type, call_id, output: told, failed, ms });
+  }
+
   playingNow(item: string | null, at: number): void {
     this.playing = item;
     if (item && this.turn) this.turn.marks.firstPlayed ??= at;
@@ -259,6 +277,9 @@ const HANDLERS = new Map<string, Handler>(Object.entries<Handler>({
   "response.output_text.delta": words,
   "response.output_audio.delta": (s, e, at) => s.sound(text(e.item_id), soundMs(e.delta), at),
   "response.function_call_arguments.done": (s, e, at) => s.called(e, at),
+  "response.mcp_call.in_progress": (s, e, at) => s.runs(e, at),
+  "response.mcp_call.completed": (s, e, at) => s.ran(e, at),
+  "response.mcp_call.failed": (s, e, at) => s.ran(e, at),
   "conversation.item.retrieved": (s, e) => {
     const item = object(e.item);
     const message = s.message(text(item.id));

@@ -119,6 +119,34 @@ def test_the_voice_changes_in_the_middle(playwright: Playwright, page_alone: str
         assert console.faults == []
 
 
+def test_a_tool_of_the_server_has_a_card_with_its_source(playwright: Playwright, page_alone: str) -> None:
+    """It is run there: the page answers nothing, and shows whom the answer is from."""
+    told: list[Said] = []
+    call = {"server_label": "antiphon", "name": "get_weather", "arguments": '{"city": "paris"}'}
+    place = {"item_id": "c", "response_id": "r", "output_index": 0}
+
+    def answering(event: Said, tell: Callable[[Said], None]) -> None:
+        told.append(event)
+        if event["type"] == "response.create":
+            tell({"type": "response.created", "response": {"id": "r"}})
+            tell({"type": "response.mcp_call.in_progress", **place})
+            outcome = {**call, "output": "Paris: clear, 21 degrees", "attribution": "Weather data by <b>Somebody</b>"}
+            tell({"type": "response.mcp_call.completed", **place, "antiphon": outcome})
+            tell({"type": "response.done", "response": {"id": "r", "status": "completed", "output": []}})
+
+    with chromium(playwright) as context:
+        play(context, answering)
+        console = Console.open(context, page_alone)
+        console.write("the weather in paris?")
+        card = console.page.locator("#said .card")
+        expect(card).to_have_attribute("data-state", "done")
+        expect(card.locator("summary code")).to_have_text("get_weather")
+        expect(card.locator(".result")).to_contain_text("21 degrees")
+        expect(card.locator(".result")).to_contain_text("Weather data by <b>Somebody</b>")
+        items = [event["item"]["type"] for event in told if event["type"] == "conversation.item.create"]
+        assert items == ["message"] and console.faults == []
+
+
 def test_thoughts_chips_and_stages(playwright: Playwright, page_alone: str) -> None:
     """All that the server adds to a reply: folded, as text; in the words of the answer; where the milliseconds went."""
 

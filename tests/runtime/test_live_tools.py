@@ -84,7 +84,7 @@ TOOLOPEN = TOKENIZER.encode("call ")
 class Act(Stage):
     """A stage whose mind does as it is told."""
 
-    def __init__(self, acts: Acts, settings: Settings, takes_ms: dict[str, int] | None = None, *own: Tool) -> None:
+    def __init__(self, acts: Acts, settings: Settings, takes_ms: dict[str, int] | None = None) -> None:
         self.clock, self.names, self.client = Hands(), Names(), None  # type: ignore[assignment]
         mind = Acting.__new__(Acting)
         Scripted.__init__(mind, self.clock, Pace())
@@ -92,7 +92,7 @@ class Act(Stage):
         self.acting = mind
         self.mind, self.client = mind, Client(self.clock)
         ears = Loudness() if settings.detector is not None else None
-        self.live = Live(self.mind, self.clock, self.names, self.client.tell, settings, ears, Cutting(), tuple(own))
+        self.live = Live(self.mind, self.clock, self.names, self.client.tell, settings, ears, Cutting())
 
     def write(self, text: str, ms: int = 10_000) -> "Act":
         self.live.add(Written(f"said{len(self.live.history)}", "user", text))
@@ -201,18 +201,17 @@ def test_something_is_said_in_the_meantime_and_the_model_does_not_remember_it() 
 def test_tools_of_the_server_and_functions_of_the_client_stand_side_by_side() -> None:
     theirs = {"name": "theirs", "parameters": {"type": "object", "properties": {}}}
     parts = (call("look", x=1), call("theirs"))
-    stage = Act(once(*parts), replace(MANUAL, how=How(functions=(theirs,))), None, LOOK)
+    stage = Act(once(*parts), replace(MANUAL, how=How(tools=(LOOK,), functions=(theirs,))))
     stage.write("both")
     calls = stage.of(told.Called)
     assert [(one.name, one.by_client) for one in calls] == [("look", False), ("theirs", True)]
     assert [ran.call for ran in stage.of(told.Ran)] == [calls[0].call] and len(stage.acting.ran) == 1
     offered = [tool.name for tool in stage.acting.asked[0].tools]
     assert sorted(offered) == ["look", "theirs"]
-    shadow = Act(once(call("look")), replace(MANUAL, how=How(functions=({**theirs, "name": "look"},))), None, LOOK)
+    assert len(stage.acting.asked) == 1 and [done.status for done in stage.of(told.ReplyDone)] == ["completed"]
+    shadow = Act(once(call("look")), replace(MANUAL, how=How(tools=(LOOK,), functions=({**theirs, "name": "look"},))))
     shadow.write("mine")
     assert [one.by_client for one in shadow.of(told.Called)] == [True] and shadow.acting.ran == []
-    silent = Act(lambda request: ["no"], replace(MANUAL, how=How(may_call=False)), None, LOOK)
-    assert silent.write("none").acting.asked[0].tools == ()
 
 
 def test_several_calls_of_one_round_are_all_answered_and_a_chain_ends() -> None:

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from subprocess import PIPE, Popen
 from typing import Any
 
+from antiphon.runtime.engine import Engine
 from antiphon.runtime.model import Model
 from antiphon.server.serve import listen, make_server
 from antiphon.server.service import Service
 from antiphon.server.settings import Settings
+from antiphon.tools.tool import Tool
 
 BOUNDARY = "cut-here"
 
@@ -91,9 +93,12 @@ class Running:
 
 
 @contextmanager
-def running(model: Model, **settings: Any) -> Iterator[Running]:
-    """A server around a model, ended with the block."""
-    service = Service(model, Settings(port=0, **settings))
+def running(
+    model: Model, tools: tuple[Tool, ...] = (), engine: Engine | None = None, **settings: Any
+) -> Iterator[Running]:
+    """A server around a model, ended with the block; `engine` makes the tokens of its sessions in place of its own."""
+    service = Service(model, Settings(port=0, **settings), tools)
+    service.engine = engine or service.engine
     with listen(service.settings) as taken:
         server = make_server(service)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[taken])))

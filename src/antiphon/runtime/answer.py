@@ -48,6 +48,7 @@ class Answer:
         self.durations: dict[str, int] = {}  # milliseconds of each spoken item, in order
         self.calls: dict[str, str] = {}  # our name of a call to that for the client
         self.stopped = True  # by the model, not by a limit
+        self.awaits_client = False  # who is to answer a call: until then there is nothing more to say
         self.read_tokens = self.read_audio = self.cached_tokens = 0
         self._index = 0
         self._written = [0, 0]  # ids: of words and marks, of sound
@@ -151,6 +152,8 @@ class Answer:
         entry = Called(item, name, call.name, call.arguments, f"{self.id}/{self.rounds}", tuple(ids[cut:]))
         yield ItemStarted(self.id, item, self._index, "call", self._put(entry))
         by_client = not self.asked.runs_here(call)
-        yield CalledEvent(self.id, item, self._index, name, call.name, call.arguments, by_client)
+        self.awaits_client |= by_client
+        label = next((tool.label for tool in self.asked.how.tools if tool.answers_to(call.name)), "")
+        yield CalledEvent(self.id, item, self._index, name, call.name, call.arguments, by_client, label)
         self._index += 1
         self.calls[call.id] = name

@@ -195,7 +195,7 @@ class Conductor:
     def go_on(self, order: orders.Continue) -> None:
         answer = self._answers[order.reply]
         self._end_round(order.reply)
-        if answer.rounds >= MAX_ROUNDS:
+        if answer.rounds >= MAX_ROUNDS or answer.awaits_client:
             self.rounds[order.reply].finished = None
             self._queue.append(orders.Done(order.reply))
         else:

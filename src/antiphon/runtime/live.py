@@ -37,7 +37,6 @@ from antiphon.runtime.rounds import audio_tokens
 from antiphon.runtime.turns import Frame, Utterance
 from antiphon.runtime.vad import FRAME_MS, Vad, VadState
 from antiphon.text.chat import AudioItem
-from antiphon.tools.tool import Tool
 
 SHORTEST_TURN_MS = 100  # of a turn that a client commits itself
 MAX_ASIDES = 4
@@ -57,16 +56,13 @@ class Live:
         settings: Settings,
         vad: Vad | None = None,
         cutting: Cutting = Cutting(),  # noqa: B008 (a value)
-        tools: tuple[Tool, ...] = (),
     ) -> None:
         """`tell` is called with every event, in order, in the thread of the conversation.
 
-        `vad` is needed where `settings.detector` is given, or may be later. `cutting` holds for the conversation, and
-        `tools` are offered in all of it, beside those of the settings and the client's functions.
+        `vad` is needed where `settings.detector` is given, or may be later. `cutting` holds for the conversation.
         """
         _check(settings, vad)
-        self._mind, self._ids, self._vad, self._tools = mind, ids, vad, tools
-        settings = replace(settings, how=self._offering(settings.how))
+        self._mind, self._ids, self._vad = mind, ids, vad
         self._ears: VadState | None = None  # of a stream that is judged
         self._judged_ms = 0  # of the sound
         self._was_voiced = False
@@ -172,7 +168,6 @@ class Live:
     def configure(self, settings: Settings) -> None:
         """Other settings, from now on; a reply under way goes on as it began. Another detector starts afresh."""
         _check(settings, self._vad)
-        settings = replace(settings, how=self._offering(settings.how))
         conductor, before = self._conductor, self._conductor.settings
         conductor.settings = settings
         if settings.how.voice is not before.how.voice:
@@ -182,14 +177,6 @@ class Live:
             self.clear()
         if settings != before:
             conductor.tell(orders.ClientChanged())
-
-    def _offering(self, how: How) -> How:
-        """The same with our own tools; a function of the client's goes before a tool of its name."""
-        if not how.may_call:
-            return how
-        taken = {str(function.get("name")) for function in how.functions}
-        own = [tool for tool in self._tools if tool not in how.tools and tool.name not in taken]
-        return replace(how, tools=(*how.tools, *own)) if own else how
 
     def add(self, entry: Entry, after: str | None = None) -> str | None:
         """Insert an entry after another one (None: at the end; "root": first); the name of the one before it.
@@ -249,7 +236,7 @@ class Live:
         conductor = self._conductor
         if self.active is not None or self.is_asked:
             raise InputError("a reply is under way already; wait for its end, or cancel it.")
-        conductor.asked = Asked(conductor.settings.how if how is None else self._offering(how), tag)
+        conductor.asked = Asked(conductor.settings.how if how is None else how, tag)
         conductor.fold()
         conductor.tell(orders.ClientChanged(), orders.ClientRespond())
 

@@ -115,7 +115,10 @@ class AudioDelta:
 
 @dataclass(frozen=True)
 class Called:
-    """The model calls a tool; the item is complete with that. `by_client`: the client is to run it and to answer."""
+    """The model calls a tool; the item is complete with that. `by_client`: the client is to run it and to answer.
+
+    `label` is that of the MCP server that the tool belongs to; empty where it belongs to none.
+    """
 
     reply: str
     item: str
@@ -124,6 +127,7 @@ class Called:
     name: str
     arguments: str
     by_client: bool
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ class How:
     form: Reply = "speech"
     tools: tuple[Tool, ...] = ()
     functions: tuple[Mapping[str, Any], ...] = ()
-    may_call: bool = True  # the tools that every conversation has, too
     sampling: Sampling | None = None  # None: the model's own way, with `seed`
     seed: int = 0
     max_tokens: int = 2048

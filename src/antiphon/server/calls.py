@@ -41,7 +41,8 @@ class Calls:
             what = "This server has no WebRTC; install antiphon[webrtc], or open the socket /v1/realtime."
             raise Refusal(what, code="webrtc_not_installed", status=501) from None
         offer, patch = await self._asked(request)
-        live_settings(new_session(patch, self.service.ids.session(), 0))  # refused before anything is opened
+        session = new_session(patch, self.service.ids.session(), 0)
+        live_settings(session, self.service.tools)  # refused before anything is opened
         who = caller(request)
         with ExitStack() as stack:
             stack.enter_context(self.service.sessions.place(who.name))

@@ -52,6 +52,6 @@ class ClientSecrets:
             raise Refusal("A short-lived key makes no others; use the one that it comes from.", code=None, status=403)
         patch: dict[str, Any] = dict(asked.session) if isinstance(asked.session, dict) else {}
         session = new_session(patch if asked.session is None else asked.session, self.service.ids.session(), 0)
-        live_settings(session)
+        live_settings(session, self.service.tools)
         value, lease = self.service.keyring.lend(caller(request).name, float(asked.expires_after.seconds), patch)
         return as_json(Secret(value=value, expires_at=int(lease.expires_at), session=session))

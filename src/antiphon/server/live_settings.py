@@ -2,16 +2,17 @@
 
 Names of models and voices are taken as they come and mean the one that is there. What has no effect: noise reduction,
 tracing, stored prompts, reasoning; `tool_choice` beyond "none", for nothing can make the model call. What would change
-what is heard and cannot be done is refused: another speed, tools of MCP servers.
+what is heard and cannot be done is refused: another speed, tools of MCP servers that nobody has set up here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from antiphon.runtime.dialogue import Manners
 from antiphon.runtime.manner import How, Settings
 from antiphon.runtime.semantic import SemanticVad
 from antiphon.runtime.turns import ServerVad, TurnDetector
+from antiphon.server.offering import narrowed
 from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
 from antiphon.server.protocol.session import (
     AudioInput,
@@ -24,21 +25,22 @@ from antiphon.server.protocol.session import (
 from antiphon.server.protocol.session import SemanticVad as AskedSemanticVad
 from antiphon.server.protocol.session import ServerVad as AskedVad
 from antiphon.server.protocol.wire import write
+from antiphon.tools.tool import Tool
 
 MAX_TOKENS = 2048  # of one reply, where the client gives no bound
 SHORTEST_SILENCE_MS = 64  # two frames of the detector
 PAUSE_MS = 160
 
 
-def live_settings(session: Session, before: Settings | None = None) -> Settings:
-    """How the conversation is held from now on.
+def live_settings(session: Session, own: Sequence[Tool] = ()) -> Settings:
+    """How the conversation is held from now on; `own`: the tools that run here.
 
     Raises:
         Refusal: something that cannot be done.
     """
     heard = session.audio.input
     is_talk = isinstance(session, RealtimeSession)
-    how = how_of(session) if isinstance(session, RealtimeSession) else How(form="text")
+    how = how_of(session, own=own) if isinstance(session, RealtimeSession) else How(form="text")
     return Settings(
         how=how,
         manners=_manners(heard, is_talk),
@@ -47,32 +49,30 @@ def live_settings(session: Session, before: Settings | None = None) -> Settings:
     )
 
 
-def how_of(session: RealtimeSession, wish: ResponseConfig | None = None) -> How:
+def how_of(session: RealtimeSession, wish: ResponseConfig | None = None, own: Sequence[Tool] = ()) -> How:
     """How one reply is made: as the session says, but for what the client wants otherwise this time."""
     wish = wish or ResponseConfig()
     if session.audio.output.speed != 1.0:
         what = f"A speed of {session.audio.output.speed:g} is asked for; the model speaks at its own, 1."
         raise Refusal(what, code=INVALID_VALUE, param="session.audio.output.speed")
-    tools = session.tools if wish.tools is None else wish.tools
+    tools, path = (session.tools, "session.tools") if wish.tools is None else (wish.tools, "response.tools")
+    here = narrowed(own, tools, path)  # refused also where nothing may be called
     choice = session.tool_choice if wish.tool_choice is None else wish.tool_choice
     most = session.max_output_tokens if wish.max_output_tokens is None else wish.max_output_tokens
     modalities = session.output_modalities if wish.output_modalities is None else wish.output_modalities
     return How(
         system=wish.instructions or session.instructions or None,
         form="speech" if "audio" in modalities else "text",
+        tools=() if choice == "none" else here,
         functions=() if choice == "none" else _functions(tools),
-        may_call=choice != "none",
         max_tokens=MAX_TOKENS if most == "inf" else most,
         seed=session.seed or 0,
     )
 
 
 def _functions(tools: Tools) -> tuple[Mapping[str, Any], ...]:
-    for at, tool in enumerate(tools):
-        if not isinstance(tool, FunctionTool):
-            what = f"There is no MCP server {tool.server_label!r} here; offer functions."
-            raise Refusal(what, code=INVALID_VALUE, param=f"session.tools[{at}]")
-    return tuple({k: v for k, v in write(tool).items() if k != "type"} for tool in tools)
+    functions = [write(tool) for tool in tools if isinstance(tool, FunctionTool)]
+    return tuple({k: v for k, v in function.items() if k != "type"} for function in functions)
 
 
 def _manners(heard: AudioInput, is_talk: bool) -> Manners:

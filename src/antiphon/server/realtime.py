@@ -148,8 +148,9 @@ class Connection:
     def _begin(self) -> bool:
         try:
             session = self._session()
-            live_settings(session)
-            self._talking = Talking(self.ids, session, self._say, self._open_live, self.service.cast)
+            tools = self.service.tools
+            live_settings(session, tools)
+            self._talking = Talking(self.ids, session, self._say, self._open_live, self.service.cast, tools)
         except Refusal as refusal:
             self.end(refusal, NORMAL)
             return False
@@ -157,6 +158,7 @@ class Connection:
         if self.is_beta:
             head = ConversationHead(id=self._talking.telling.conversation_id)
             self._say(wire.ConversationCreated(event_id=self.ids.event(), conversation=head))
+        self._talking.list_tools()
         return True
 
     def _session(self) -> Session:

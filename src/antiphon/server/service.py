@@ -116,7 +116,7 @@ class Service:
         mind: Mind = EngineMind(self.model, engine, voices, f"session-{next(self._conversations)}")
         if self.settings.trace is not None:
             mind = TracedMind(mind, self.settings.trace)
-        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant), self.tools)
+        return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
 
     @property
     def is_idle(self) -> bool:

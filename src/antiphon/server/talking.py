@@ -17,8 +17,10 @@ from antiphon.runtime.manner import Settings as LiveSettings
 from antiphon.server.cast import OWN, Cast
 from antiphon.server.entries import entry_of
 from antiphon.server.live_settings import how_of, live_settings
+from antiphon.server.offering import listed
 from antiphon.server.protocol import client_events as said
 from antiphon.server.protocol import server_events as wire
+from antiphon.server.protocol.conversation import ROOT
 from antiphon.server.protocol.ids import Ids
 from antiphon.server.protocol.items import Item, without_audio
 from antiphon.server.protocol.refusal import (
@@ -31,6 +33,7 @@ from antiphon.server.protocol.refusal import (
 from antiphon.server.protocol.session import RealtimeSession, ResponseConfig, Session, merge
 from antiphon.server.telling import Telling
 from antiphon.server.wire_sound import SoundIn
+from antiphon.tools.tool import Tool
 
 Say = Callable[[wire.ServerEvent], None]
 OpenLive = Callable[[Callable[[LiveEvent], None]], Live]
@@ -39,14 +42,22 @@ OpenLive = Callable[[Callable[[LiveEvent], None]], Live]
 class Talking:
     """A session: its configuration, its conversation."""
 
-    def __init__(self, ids: Ids, session: Session, say: Say, open_live: OpenLive, cast: Cast) -> None:
-        """`open_live` makes the conversation, and is handed where it tells of itself."""
-        self.ids, self.session, self._say, self._cast = ids, session, say, cast
+    def __init__(
+        self, ids: Ids, session: Session, say: Say, open_live: OpenLive, cast: Cast, tools: tuple[Tool, ...] = ()
+    ) -> None:
+        """`open_live` makes the conversation, and is handed where it tells of itself; `tools` run here."""
+        self.ids, self.session, self._say, self._cast, self._tools = ids, session, say, cast, tools
         self._voice = cast.find(_voice(session), _seed(session))
         self.telling = Telling(ids, session)
         self._sound = SoundIn(session.audio.input.format)
         self.live = open_live(self._told)
-        self.live.configure(self._voiced(live_settings(session)))
+        self.live.configure(self._voiced(live_settings(session, tools)))
+
+    def list_tools(self, before: Session | None = None) -> None:
+        """Tell of the tools of servers that the session names and the one before did not."""
+        for item in listed(self._tools, self.session, before):
+            for news in self.telling.listed(item):
+                self._say(news)
 
     def _told(self, event: LiveEvent) -> None:
         for news in self.telling.tell(event):
@@ -63,15 +74,16 @@ class Talking:
     async def _(self, event: said.SessionUpdate) -> None:
         is_fixed = self.telling.has_spoken and not self._cast.may_change
         session = merge(self.session, event.session, has_spoken=is_fixed)
-        settings = live_settings(session)
+        settings = live_settings(session, self._tools)
         if _voice(session) != _voice(self.session):
             self._voice = await asyncio.to_thread(self._cast.find, _voice(session), _seed(session))
         settings = self._voiced(settings)
         if session.audio.input.format != self.session.audio.input.format:
             self._sound = SoundIn(session.audio.input.format)
-        self.session = self.telling.session = session
+        before, self.session, self.telling.session = self.session, session, session
         self.live.configure(settings)
         self._say(wire.SessionUpdated(event_id=self.ids.event(), session=session))
+        self.list_tools(before)
 
     @do.register
     async def _(self, event: said.InputAudioAppend) -> None:
@@ -103,7 +115,7 @@ class Talking:
         telling = self.telling
         conversation, item = telling.conversation.insert(event.item, self.ids, event.previous_item_id)
         entry = await asyncio.to_thread(entry_of, item, self.session.audio.input.format)
-        before = self.live.add(entry, event.previous_item_id)
+        before = self.live.add(entry, self._place(event.previous_item_id))
         telling.conversation = conversation.replace(without_audio(item))
         for news in telling.added(item, before):
             self._say(news)
@@ -116,7 +128,8 @@ class Talking:
     @do.register
     async def _(self, event: said.ItemDelete) -> None:
         conversation = self.telling.conversation.delete(event.item_id)
-        self.live.delete(event.item_id)
+        for entry in self.telling.entries(event.item_id):
+            self.live.delete(entry)
         self.telling.conversation = conversation
         self.telling.forget([event.item_id])
         self._say(wire.ItemDeleted(event_id=self.ids.event(), item_id=event.item_id))
@@ -145,7 +158,7 @@ class Talking:
         session, wish = self.session, event.response
         if not isinstance(session, RealtimeSession):
             raise Refusal("A transcription session answers nothing; open a realtime one.", code=INVALID_VALUE)
-        how = replace(how_of(session, wish), voice=self._voice)
+        how = replace(how_of(session, wish, self._tools), voice=self._voice)
         if wish.conversation == "none":
             self.live.aside(await self._input(wish), how, wish)
             return
@@ -159,6 +172,12 @@ class Talking:
 
     def _voiced(self, settings: LiveSettings) -> LiveSettings:
         return replace(settings, how=replace(settings.how, voice=self._voice))
+
+    def _place(self, previous: str | None) -> str | None:
+        """The entry of the history behind which the client wants something: the last that an item stands for."""
+        if previous is None or previous == ROOT:
+            return previous
+        return (self.telling.entries(previous) or (self.telling.known(previous) or ROOT,))[-1]
 
     async def _input(self, wish: ResponseConfig) -> tuple[Entry, ...]:
         """What an aside answers: its own input, or what the conversation has come to."""

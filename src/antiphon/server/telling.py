@@ -6,7 +6,12 @@
         AudioDelta          response.output_audio.delta
       ItemDone              ...done for each of them, in the opposite order
       Called                response.function_call_arguments.delta · .done · the item done
+      Ran                 response.mcp_call.completed, or .failed · the item done
     ReplyDone               response.done · rate_limits.updated
+
+A call that runs here is told as one of an MCP server: response.mcp_call_arguments.delta · .done · mcp_call.in_progress.
+Its item is for clients that have named the server; the others are told of it by these events alone, which who does not
+know them passes over.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,6 +21,7 @@ from typing import Any, TypeAlias
 import torch
 
 from antiphon.runtime import live_events as live
+from antiphon.server import offering
 from antiphon.server.protocol import server_events as wire
 from antiphon.server.protocol.conversation import MAX_ITEMS, Conversation, Spoken
 from antiphon.server.protocol.event_parts import Fault, Part, TranscribedDuration
@@ -26,6 +32,8 @@ from antiphon.server.protocol.items import (
     FunctionCall,
     InputAudio,
     Item,
+    McpCall,
+    McpListTools,
     OutputAudio,
     OutputText,
     Status,
@@ -58,6 +66,16 @@ class _Reply:
     is_aside: bool = False
     output: dict[str, Item] = field(default_factory=dict)
     after: dict[str, str | None] = field(default_factory=dict)  # of calls: the item before
+    servers: frozenset[str] = frozenset()  # whose calls the client is shown as items
+    calls: dict[str, "_Call"] = field(default_factory=dict)  # those that run here and have no answer, by their names
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call that runs here."""
+
+    item: McpCall
+    index: int
 
 
 @dataclass
@@ -80,6 +98,8 @@ class Telling:
         self._replies: dict[str, _Reply] = {}
         self._speech: dict[str, _Speech] = {}
         self._durations: dict[str, int] = {}  # of the user's turns
+        self._instead: dict[str, str | None] = {}  # entries that the client does not know: the item to name for them
+        self._answers: dict[str, str] = {}  # items of calls that ran here: the entries of their answers
 
     def tell(self, event: live.LiveEvent) -> Events:
         """The events of the protocol for one of the conversation."""
@@ -91,9 +111,22 @@ class Telling:
         speech = self._speech.get(item_id)
         return Spoken(0) if speech is None else Spoken(speech.duration_ms, tuple(speech.words))
 
+    def known(self, item_id: str | None) -> str | None:
+        """The item that the client knows for an entry of the history: itself, or the last one before it."""
+        while item_id is not None and item_id in self._instead:
+            item_id = self._instead[item_id]
+        return item_id
+
+    def entries(self, item_id: str) -> tuple[str, ...]:
+        """What an item stands for in the history: itself, a call's answer with it; nothing for a list of tools."""
+        if isinstance(self._find(item_id), McpListTools):
+            return ()
+        answer = self._answers.get(item_id)
+        return (item_id,) if answer is None else (item_id, answer)
+
     def added(self, item: Item, before: str | None) -> Events:
         """An item that is complete as soon as it is there."""
-        shown = without_audio(item)
+        shown, before = without_audio(item), self.known(before)
         yield wire.ItemAdded(event_id=self.ids.event(), previous_item_id=before, item=shown)
         yield wire.ItemDone(event_id=self.ids.event(), previous_item_id=before, item=shown)
 
@@ -109,7 +142,8 @@ class Telling:
         item = UserMessage(id=event.item, status="completed", content=(InputAudio(),))
         self._durations[event.item] = event.duration_ms
         self._put(item, event.after)
-        yield wire.InputCommitted(event_id=self.ids.event(), item_id=event.item, previous_item_id=event.after)
+        before = self.known(event.after)
+        yield wire.InputCommitted(event_id=self.ids.event(), item_id=event.item, previous_item_id=before)
         yield from self.added(item, event.after)
 
     def _transcribed(self, event: live.Transcribed) -> Events:
@@ -157,7 +191,8 @@ class Telling:
             audio=ResponseVoice(output=spoken) if "audio" in modalities else None,
             metadata=wish.metadata,
         )
-        self._replies[event.reply] = _Reply(response, is_aside=event.is_aside)
+        servers = offering.labels(session.tools if wish.tools is None else wish.tools)
+        self._replies[event.reply] = _Reply(response, is_aside=event.is_aside, servers=servers)
         yield wire.ResponseCreated(event_id=self.ids.event(), response=response)
 
     def _itemstarted(self, event: live.ItemStarted) -> Events:
@@ -214,6 +249,9 @@ class Telling:
         yield from self._item_done(event.reply, event.index, item)
 
     def _called(self, event: live.Called) -> Events:
+        if not event.by_client:
+            yield from self._runs(event)
+            return
         reply, at = self._replies[event.reply], self._place(event)
         call = FunctionCall(id=event.item, status="in_progress", name=event.name, call_id=event.call, arguments="")
         before = reply.after.pop(event.item, None)
@@ -224,6 +262,41 @@ class Telling:
         yield wire.ArgumentsDelta(**at, call_id=event.call, delta=event.arguments)
         yield wire.ArgumentsDone(**self._place(event), call_id=event.call, name=event.name, arguments=event.arguments)
         yield from self._item_done(event.reply, event.index, whole)
+
+    def _runs(self, event: live.Called) -> Events:
+        """A call that is answered here."""
+        reply, call = self._replies[event.reply], offering.begun(event)
+        before = reply.after.pop(event.item, None)
+        reply.calls[event.call] = _Call(call, event.index)
+        if call.server_label in reply.servers:
+            self._put(call, before)
+            yield from self._item_added(reply, event.reply, event.index, call, before)
+        else:
+            self._instead[event.item] = before
+        yield wire.McpArgumentsDelta(**self._place(event), delta=event.arguments)
+        yield wire.McpArgumentsDone(**self._place(event), arguments=event.arguments)
+        yield wire.McpCallInProgress(event_id=self.ids.event(), item_id=event.item, output_index=event.index)
+
+    def _ran(self, event: live.Ran) -> Events:
+        reply = self._replies[event.reply]
+        call = reply.calls.pop(event.call)
+        self._instead[event.item] = call.item.id
+        kind = wire.McpCallFailed if event.has_failed else wire.McpCallCompleted
+        told = offering.outcome(call.item, event)
+        yield kind(event_id=self.ids.event(), item_id=call.item.id, output_index=call.index, antiphon=told)
+        if call.item.server_label in reply.servers:
+            self._answers[call.item.id] = event.item
+            yield from self._item_done(event.reply, call.index, offering.answered(call.item, event))
+
+    def listed(self, item: McpListTools) -> Events:
+        """The tools of a server that the client has named."""
+        before = str(self.conversation.items[-1].id) if self.conversation.items else None
+        self.conversation, shown = self.conversation.insert(item, self.ids)
+        name = str(shown.id)
+        self._instead[name] = before
+        yield wire.McpListInProgress(event_id=self.ids.event(), item_id=name)
+        yield from self.added(shown, before)
+        yield wire.McpListCompleted(event_id=self.ids.event(), item_id=name)
 
     def _replydone(self, event: live.ReplyDone) -> Events:
         reply = self._replies.pop(event.reply)
@@ -260,12 +333,15 @@ class Telling:
         for name in gone:
             self._speech.pop(name, None)
             self._durations.pop(name, None)
+            self._instead.pop(name, None)
+            self._answers.pop(name, None)
 
     def _find(self, item_id: str) -> Item | None:
         return next((item for item in self.conversation.items if item.id == item_id), None)
 
     def _put(self, item: Item, after: str | None) -> None:
         """An item of the model's making into the conversation; the oldest makes room."""
+        after = self.known(after)
         if len(self.conversation.items) >= MAX_ITEMS:
             self.forget([str(self.conversation.items[0].id)])
         there = after is None or any(other.id == after for other in self.conversation.items)
@@ -276,7 +352,7 @@ class Telling:
     def _item_added(self, reply: _Reply, response_id: str, index: int, item: Item, before: str | None) -> Events:
         yield wire.OutputItemAdded(event_id=self.ids.event(), response_id=response_id, output_index=index, item=item)
         if not reply.is_aside:
-            yield wire.ItemAdded(event_id=self.ids.event(), previous_item_id=before, item=item)
+            yield wire.ItemAdded(event_id=self.ids.event(), previous_item_id=self.known(before), item=item)
 
     def _item_done(self, response_id: str, index: int, item: Item) -> Events:
         reply = self._replies[response_id]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from antiphon.server.protocol.formats import Format
-from antiphon.server.protocol.items import Item
+from antiphon.server.protocol.items import Id, Item, Text
 from antiphon.server.protocol.session import Label, MaxTokens, Metadata, Modalities
 from antiphon.server.protocol.wire import omitted
 
@@ -82,6 +82,20 @@ class Addition:
 
     figures: Figures = Figures()
     thought: str | None = omitted()  # of a model that thinks before it answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a tool of the server was asked and has answered, beyond the protocol.
+
+    Whoever shows the answer shows the `attribution` with it: the licence of what was looked up asks for that.
+    """
+
+    server_label: Label
+    name: Id
+    arguments: Text
+    output: Text
+    attribution: Text | None = omitted()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from antiphon.server.protocol.event_parts import (
 )
 from antiphon.server.protocol.items import AudioBytes, Item
 from antiphon.server.protocol.refusal import ErrorEvent
-from antiphon.server.protocol.responses import Addition, Response
+from antiphon.server.protocol.responses import Addition, Outcome, Response
 from antiphon.server.protocol.session import Session
 from antiphon.server.protocol.wire import omitted
 
@@ -318,12 +318,14 @@ class McpCallInProgress(OfItem):
 class McpCallCompleted(OfItem):
     type: Literal["response.mcp_call.completed"] = "response.mcp_call.completed"
     output_index: int
+    antiphon: Outcome | None = omitted()
 
 
 @dataclass(frozen=True, kw_only=True)
 class McpCallFailed(OfItem):
     type: Literal["response.mcp_call.failed"] = "response.mcp_call.failed"
     output_index: int
+    antiphon: Outcome | None = omitted()
 
 
 @dataclass(frozen=True, kw_only=True)
