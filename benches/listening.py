@@ -23,6 +23,7 @@ import torch
 from jaxtyping import Float
 
 from antiphon.audio.wave import Audio
+from antiphon.data import world
 from antiphon.errors import InputError
 from antiphon.marking.mark import mark
 from antiphon.rates import SPOKEN_HZ
@@ -31,18 +32,7 @@ CONTROL_EVERY = 5  # trials
 CONTROL_GAIN = 10 ** (16 / 20)
 KEY, SHEET = "key.json", "answers.csv"
 GRADES = ("1", "2", "3", "4", "5")
-SENTENCES = (
-    "it is a quarter past three in the afternoon.",
-    "the capital of france is paris.",
-    "twenty three and forty two are sixty five.",
-    "one two three four five six seven eight nine ten.",
-    "the weather is fine today, but it will rain tomorrow.",
-    "a green apple, a yellow lemon, and a red cherry.",
-    "the train leaves at seven in the morning.",
-    "yes, of course. what would you like to know?",
-    "there are twelve months in a year, and seven days in a week.",
-    "i am sorry, i did not understand that.",
-)
+TRIALS = 10
 
 
 @dataclass(frozen=True)
@@ -60,13 +50,18 @@ class Tally:
         return float(ways / 2**self.trials)
 
 
-def nano_says(sentences: Sequence[str] = SENTENCES) -> Iterator[Float[np.ndarray, " n"]]:
+def sentences(count: int) -> list[str]:
+    """So many that nano has the words for."""
+    return [world.sentences(Random(f"0 listening {number}")) for number in range(count)]
+
+
+def nano_says(texts: Sequence[str]) -> Iterator[Float[np.ndarray, " n"]]:
     """The model's own speech, before it is marked."""
     import antiphon
 
     model = antiphon.load("nano", marked=False)
-    for number, sentence in enumerate(sentences):
-        said = (event.samples for event in model.speak(sentence, seed=number) if isinstance(event, antiphon.AudioOut))
+    for number, text in enumerate(texts):
+        said = (event.samples for event in model.speak(text, seed=number) if isinstance(event, antiphon.AudioOut))
         yield torch.cat(list(said)).numpy()
 
 
@@ -132,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     if options.act == "make":
         given = (Audio.read(clip).mean().at(SPOKEN_HZ).samples[0].numpy() for clip in options.clips or ())
-        count = make(options.folder, given if options.clips else nano_says(), options.seed)
+        count = make(options.folder, given if options.clips else nano_says(sentences(TRIALS)), options.seed)
         print(f"{count} trials in {options.folder}")
         return
     for kind, tally in score(options.folder).items():

@@ -30,7 +30,7 @@ from antiphon.marking.mark import MarkState, mark
 from antiphon.metrics.interval import wilson
 from antiphon.metrics.wer import wer
 from antiphon.rates import SPOKEN_HZ
-from benches.listening import SENTENCES, nano_says
+from benches.listening import nano_says, sentences
 
 UNMARKED_S, MARKED_S = (3.0, 4.0), (11.0, 13.0)  # how long clips are
 CHUNK = 9_600  # samples of a stream
@@ -130,8 +130,7 @@ def heard_figures(count: int) -> dict[str, object]:
     """What a recogniser understands of so many sentences, without the mark and with it."""
     from recipes.judge.model import PocketsphinxJudge
 
-    judge = PocketsphinxJudge()
-    texts = [SENTENCES[number % len(SENTENCES)] for number in range(count)]
+    judge, texts = PocketsphinxJudge(), sentences(count)
     sounds = {"unmarked": list(nano_says(texts))}
     sounds["marked"] = [mark(wave)[0] for wave in sounds["unmarked"]]
     heard = {kind: [judge.transcribe(wave, SPOKEN_HZ) for wave in waves] for kind, waves in sounds.items()}
