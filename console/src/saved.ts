@@ -1,13 +1,14 @@
 // A session as a file, and that file shown again.
 
+import { Chronicle } from "./chronicle";
 import { list, number, object, text, type From, type Happening, type Told } from "./happening";
 import { Session } from "./session";
 
 const KIND = "antiphon.session";
 
-export function toFile(happenings: Happening[], recordingStartsAt: number): Blob {
-  const saved = { kind: KIND, version: 1, saved: new Date().toISOString(), recordingStartsAt, happenings };
-  return new Blob([JSON.stringify(saved, null, 1)], { type: "application/json" });
+export function toFile(happenings: Chronicle, recordingStartsAt: number): Blob {
+  const about = JSON.stringify({ kind: KIND, version: 1, saved: new Date().toISOString(), recordingStartsAt });
+  return new Blob([about.slice(0, -1), ',\n"happenings": ', happenings.json(), "}\n"], { type: "application/json" });
 }
 
 export interface Saved {
@@ -34,7 +35,7 @@ export function fromFile(content: string): Saved | null {
 /** A saved session that is shown whole, or in time. */
 export class Replay {
   session = new Session();
-  happenings: Happening[] = [];
+  happenings = new Chronicle();
   private timer = 0;
   private sound: HTMLAudioElement | null = null;
 
@@ -46,14 +47,14 @@ export class Replay {
   play(file: Blob | null, tick: () => void): void {
     this.stop();
     this.session = new Session();
-    this.happenings = [];
+    this.happenings = new Chronicle();
     const first = this.saved.happenings[0]?.at ?? 0;
     const begins = file ? Math.min(this.saved.recordingStartsAt, first) : first;
     const started = performance.now();
     this.timer = window.setInterval(() => {
       this.take(begins + performance.now() - started);
       tick();
-      if (this.happenings.length === this.saved.happenings.length) clearInterval(this.timer);
+      if (this.happenings.count === this.saved.happenings.length) clearInterval(this.timer);
     }, 40);
     if (!file) return;
     this.sound = new Audio(URL.createObjectURL(file));
@@ -70,10 +71,10 @@ export class Replay {
 
   private take(until: number): void {
     const { happenings } = this.saved;
-    while (this.happenings.length < happenings.length) {
-      const next = happenings[this.happenings.length];
+    while (this.happenings.count < happenings.length) {
+      const next = happenings[this.happenings.count];
       if (!next || next.at > until) return;
-      this.happenings.push(next);
+      this.happenings.add(next);
       this.session.take(next);
     }
   }

@@ -7,6 +7,7 @@
 
 import { object, text, withoutSound, type From, type Happening, type Told } from "./happening";
 import { Call } from "./call";
+import { Chronicle } from "./chronicle";
 import { Line, type Wire } from "./line";
 import { between, NeedsKey, type Server } from "./server";
 import { Session } from "./session";
@@ -19,7 +20,6 @@ import { Remote } from "./sound/remote";
 import { TOOLS } from "./tools";
 import { say, type Word } from "./words";
 
-const MOST_KEPT = 20_000; // happenings
 const MOST_WAITING = 1 << 20; // bytes that have not left: then sound is dropped, not queued
 const SENT_FRAMES = 2; // of 20 ms, in one message
 const SHORTEST_HOLD_MS = 200;
@@ -41,7 +41,7 @@ export interface Onlooker {
 export class Talk {
   session = new Session();
   readonly recording = new Recording();
-  happenings: Happening[] = [];
+  readonly happenings = new Chronicle();
   isMuted = false;
   private readonly stage: Stage;
   private readonly socket: Line;
@@ -444,8 +444,7 @@ export class Talk {
 
   private happened(from: From, event: Told): void {
     const happening = { at: performance.now(), from, event: withoutSound(event) };
-    this.happenings.push(happening);
-    if (this.happenings.length > MOST_KEPT * 1.1) this.happenings.splice(0, this.happenings.length - MOST_KEPT);
+    this.happenings.add(happening);
     this.session.take(happening);
     this.onlooker.happened(happening);
   }

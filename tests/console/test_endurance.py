@@ -1,17 +1,19 @@
 """What the page holds and how soon it is there: two hundred turns, and a first load from this machine."""
 
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 import pytest
-from playwright.sync_api import CDPSession, Playwright
+from playwright.sync_api import CDPSession, Playwright, expect
 
-from .browser import Console, chromium
-from .played import Said, lists, play, sound
+from .browser import Console, chromium, events
+from .played import Answering, Said, lists, play, sound
 
 TURNS = 200
 SETTLED = 20  # turns after which everything that is made once is there
 GROWTH = 1.10
+NOT_COMPILED = "--js-flags=--jitless"  # machine code is in the heap, too: it grows for a minute, whatever is held
 USABLE_MS = 1000
 
 # Writes, and waits until the answer to it is there and has sounded; so many times.
@@ -37,10 +39,8 @@ def heap(session: CDPSession) -> float:
     return float(session.send("Runtime.getHeapUsage")["usedSize"])
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(reason="the log of a session is kept whole in memory, about 7 kB a turn", strict=True)
-def test_two_hundred_turns_do_not_grow_the_heap(playwright: Playwright, page_alone: str) -> None:
-    """Of spoken answers, each with its words, its sound, its figures."""
+def spoken() -> Answering:
+    """Spoken answers, each with its words, its sound, its figures."""
     answer = sound(0.06)
     number = 0
 
@@ -57,8 +57,13 @@ def test_two_hundred_turns_do_not_grow_the_heap(playwright: Playwright, page_alo
         response = {"id": reply, "status": "completed", "output": [{"id": item}], "usage": {"output_tokens": 9}}
         tell({"type": "response.done", "response": response, "antiphon": {"figures": {"first_byte_ms": 40}}})
 
-    with chromium(playwright) as context:
-        play(context, answering)
+    return answering
+
+
+@pytest.mark.slow
+def test_two_hundred_turns_do_not_grow_the_heap(playwright: Playwright, page_alone: str) -> None:
+    with chromium(playwright, None, NOT_COMPILED) as context:
+        play(context, spoken())
         console = Console.open(context, page_alone)
         session = context.new_cdp_session(console.page)
         console.page.evaluate("() => (document.getElementById('waves').hidden = true)")  # a picture, drawn all the time
@@ -67,6 +72,30 @@ def test_two_hundred_turns_do_not_grow_the_heap(playwright: Playwright, page_alo
         console.page.evaluate(HOLD, [SETTLED + 1, SETTLED + TURNS])
         after = heap(session)
         assert after < before * GROWTH, f"{before / 1e6:.2f} MB became {after / 1e6:.2f} MB"
+        assert console.faults == []
+
+
+def test_what_is_old_is_found_and_saved(playwright: Playwright, page_alone: str, tmp_path: Path) -> None:
+    """The log shows the latest; what was long ago is found by a word, opened, and in the file."""
+    turns = 45
+    with chromium(playwright) as context:
+        play(context, spoken())
+        console = Console.open(context, page_alone)
+        console.page.evaluate(HOLD, [1, turns])
+        happenings = console.session(tmp_path / "session.json")
+        assert len(happenings) > 450 and [one["at"] for one in happenings] == sorted(one["at"] for one in happenings)
+        written = [event["text"] for event in events(happenings, "page.wrote")]
+        assert written == [f"question {turn}" for turn in range(1, turns + 1)]
+        assert len(events(happenings, "response.done")) == turns
+        console.look("events")
+        lines = console.page.locator("#log li")
+        expect(lines).to_have_count(300)
+        console.page.fill("#filter", '"answer 2."')
+        expect(lines).to_have_count(1)
+        lines.locator("summary").click()
+        expect(lines.locator("pre")).to_contain_text('"item_id": "item_2"')
+        console.page.fill("#filter", "")
+        expect(lines).to_have_count(300)
         assert console.faults == []
 
 

@@ -4,9 +4,9 @@ import type { Frame } from "./messages";
 import { peak, RATE, wavOf } from "./pcm";
 
 const FRAME_MS = 20;
-const BLOCK_MS = 1000; // in one piece, for many small ones would be more to hold than their sound
+const BLOCK_MS = 10_000; // in one piece, for many small ones would be more to hold than their sound
 const BLOCK = (RATE * BLOCK_MS) / 1000;
-const KEPT_BLOCKS = 10 * 60;
+const KEPT_BLOCKS = 60;
 const KEPT_PEAKS = 1200; // frames
 
 export class Recording {
@@ -14,7 +14,7 @@ export class Recording {
   private filled = 0; // samples of the last block
   private gone = 0; // blocks
   private begunAt: number | null = null;
-  readonly peaks: [number, number][] = []; // of the latest frames
+  private readonly peaks = new Float32Array(2 * KEPT_PEAKS); // of the latest frames, round and round
   count = 0; // frames, those that are gone among them
 
   add(frame: Frame, at: number): void {
@@ -23,9 +23,17 @@ export class Recording {
     left.set(frame.mic, this.filled);
     right.set(frame.out, this.filled);
     this.filled += frame.mic.length;
+    this.peaks.set([peak(frame.mic), peak(frame.out)], 2 * (this.count % KEPT_PEAKS));
     this.count += 1;
-    this.peaks.push([peak(frame.mic), peak(frame.out)]);
-    if (this.peaks.length > 2 * KEPT_PEAKS) this.peaks.splice(0, KEPT_PEAKS);
+  }
+
+  /** How loud both sides were in the latest frames, at most so many, the oldest first. */
+  loudest(most: number): [number, number][] {
+    const shown = Math.min(most, this.count, KEPT_PEAKS);
+    return Array.from({ length: shown }, (_, i) => {
+      const at = 2 * ((this.count - shown + i) % KEPT_PEAKS);
+      return [this.peaks[at] ?? 0, this.peaks[at + 1] ?? 0];
+    });
   }
 
   /** The page's clock at the beginning of what is kept. */

@@ -28,7 +28,9 @@ export class Conversation {
     this.language = say("you");
     const settled = session.messages.length - LIVELY;
     for (const [at, message] of session.messages.entries()) {
-      if (!isSame || at >= settled || !this.shown.has(message.id)) this.update(message, session.playing === message.id);
+      const line = this.shown.get(message.id);
+      if (!isSame || at >= settled || !line) this.update(message, session.playing === message.id);
+      else line.key = ""; // it is not looked at again
     }
     for (const [at, { id, kind }] of session.messages.entries()) {
       if (kind === "thought") this.place(id, session.messages[at + 1]?.id);

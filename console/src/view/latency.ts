@@ -12,15 +12,15 @@ export class Latency {
   private readonly strip = find<HTMLTableSectionElement>("strip");
   private readonly turns = find<HTMLOListElement>("turns");
   private readonly shown = new Map<number, { key: string; element: HTMLElement }>();
-  private key = "";
+  private count = 0; // turns there were
   private newest = 0; // the turn that was opened without being asked
 
   show(session: Session): void {
     const latest = session.turns.slice(-LONGEST_SHOWN).reverse();
     const keys = latest.map((turn) => JSON.stringify([turn, say("turn")]));
-    const key = `${session.turns.length} ${keys.join()}`;
-    if (key === this.key) return;
-    this.key = key;
+    const isKnown = latest.every((turn, i) => this.shown.get(turn.number)?.key === keys[i]);
+    if (isKnown && session.turns.length === this.count) return;
+    this.count = session.turns.length;
     find("no-turns").hidden = session.turns.length > 0;
     this.strip.replaceChildren(...FIGURES.map((name) => row(name, session.turns)));
     const newest = latest[0]?.number ?? 0;

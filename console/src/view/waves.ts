@@ -10,7 +10,6 @@ export class Waves {
   private drawn = -1;
 
   show(recording: Recording): void {
-    const peaks = recording.peaks;
     if (document.hidden || recording.count === this.drawn) return;
     this.drawn = recording.count;
     const { canvas } = this;
@@ -27,7 +26,7 @@ export class Waves {
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
     const step = width / SHOWN;
-    const shown = peaks.slice(-SHOWN);
+    const shown = recording.loudest(SHOWN);
     for (const [side, colour] of [style.color, style.outlineColor].entries()) {
       const middle = height * (side ? 0.75 : 0.25);
       pen.fillStyle = colour;
