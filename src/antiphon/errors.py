@@ -5,7 +5,8 @@ AntiphonError            catch this one to catch them all
 ├── ConfigError          a preset, a config.json, a recipe, a setting
 ├── WeightsError         a checkpoint: a file missing, a tensor missing, extra or of another shape
 ├── CapacityError        a limit reached: context length, queue, cache
-│   └── StaleState       a state whose positions another stream has since overwritten
+│   ├── StaleState       a state whose positions another stream has since overwritten
+│   └── BusyError        too much is under way; the same may go well later
 ├── ToolError            a tool that is unknown, was called wrongly, or failed
 └── ProtocolError        a message on the wire that breaks the protocol
 
@@ -14,6 +15,7 @@ Every message is one sentence: what was found, what was expected, what to do.
 
 __all__ = [
     "AntiphonError",
+    "BusyError",
     "CapacityError",
     "ConfigError",
     "InputError",
@@ -46,6 +48,10 @@ class CapacityError(AntiphonError):
 
 class StaleState(CapacityError):
     """An older state was used after its positions had been overwritten."""
+
+
+class BusyError(CapacityError):
+    """So much is under way that nothing more is taken in; the same may go well later."""
 
 
 class ToolError(AntiphonError):

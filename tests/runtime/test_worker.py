@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -69,32 +69,6 @@ def test_jobs_are_done_in_order_on_one_thread() -> None:
             await worker.run(int)
 
     asyncio.run(ask())
-
-
-def test_a_stream_that_is_given_up_is_closed() -> None:
-    closed, made = threading.Event(), list[int]()
-
-    def numbers() -> Iterator[int]:
-        try:
-            for number in range(9):
-                made.append(number)
-                yield number
-        finally:
-            closed.set()
-
-    async def take() -> None:
-        worker = Worker("t")
-        async with worker.stream(numbers) as stream:
-            async for number in stream:
-                if number == 3:
-                    break
-        await worker.run(int)
-        assert closed.is_set() and made == [0, 1, 2, 3]
-        async with worker.stream(numbers) as stream:
-            assert [number async for number in stream] == list(range(9))
-        worker.close()
-
-    asyncio.run(take())
 
 
 def test_nobody_works_for_one_who_left() -> None:

@@ -24,7 +24,7 @@ def serve(
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at the same time.")] = 16,
     streams: Annotated[int, typer.Option(min=1, max=64, help="Replies generated at the same time; more wait.")] = 8,
     engine: Annotated[
-        str, typer.Option(help="Who makes the tokens of sessions: local (this process) or vllm (not included).")
+        str, typer.Option(help="Who makes the tokens: local (this process) or vllm (not included).")
     ] = "local",
     engine_option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for vLLM, as gpu_memory_utilization=0.5; may be repeated.")

@@ -71,19 +71,21 @@ class Dialect:
 
     def transcription(self, entry: Heard) -> Request:
         """The question what was said in a turn. Raises InputError for a model that has not learnt to transcribe."""
-        task = self.variant.learnt("transcribe")
-        system = task.base_text if self.variant.style == "base" else task.system
-        sounds = [part for part in entry.parts if isinstance(part, AudioItem)]
-        messages = [*([Message("system", system)] if system else []), Message("human", sounds)]
-        return Request(tuple(messages), "text", sampling=self.sampling(task), max_tokens=task.max_tokens)
+        return self.task("transcribe", [part for part in entry.parts if isinstance(part, AudioItem)])
 
     def reading(self, text: str, voice: Audio | None, seed: int = 0) -> Request:
         """A text read aloud. Raises InputError for a model that has not learnt to."""
-        task = self.variant.learnt("speak")
+        return self.task("speak", text, voice, seed)
+
+    def task(
+        self, name: str, said: str | Sequence[AudioItem], voice: Audio | None = None, seed: int = 0
+    ) -> Request:
+        """A task of `text.prompts`. Raises InputError for one that the model has not learnt."""
+        task = self.variant.learnt(name)
         system = task.base_text if self.variant.style == "base" else task.system
-        messages = [*([Message("system", system)] if system else []), Message("human", text)]
+        messages = [*([Message("system", system)] if system else []), Message("human", said)]
         sampling = self.sampling(task, seed)
-        return Request(tuple(messages), "speech", sampling=sampling, max_tokens=task.max_tokens, voice=voice)
+        return Request(tuple(messages), task.reply, sampling=sampling, max_tokens=task.max_tokens, voice=voice)
 
     def sampling(self, task: TaskPrompt | None = None, seed: int = 0) -> Sampling:
         """How a task is sampled, talking by default."""

@@ -117,8 +117,8 @@ class Engine(Protocol):
     def generate(self, request: Request) -> AsyncGenerator[Step, None]:
         """The steps of one reply; leaving the iteration (`aclose`) aborts it.
 
-        Raises, when the first step is asked for, CapacityError for a full queue or a prompt that leaves no room for a
-        reply, InputError for a sound that was not heard or an id that is under way.
+        Raises, when the first step is asked for, BusyError for a full queue, CapacityError for a prompt that leaves no
+        room for a reply, InputError for a sound that was not heard or an id that is under way.
         """
         ...
 

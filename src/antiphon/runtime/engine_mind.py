@@ -37,6 +37,7 @@ from antiphon.tools.running import THREADS, language_of
 from antiphon.tools.tool import Context, Tool
 
 Tell = Callable[[Told], None]
+Show = Callable[[Progress], None]  # what a round brings about, but not its end
 T = TypeVar("T")
 logger = logging.getLogger("antiphon.runtime")
 
@@ -110,6 +111,16 @@ class EngineMind:
         self._heard = {key: task for key, task in self._heard.items() if key in kept}
         self.engine.keep(self.conversation, kept)
 
+    async def listen(self, audio: Audio) -> AudioItem:
+        """A whole recording, encoded. Raises as `Engine.hear` does."""
+        return await self.engine.hear(self.conversation, audio)
+
+    async def say(self, request: Request, tell: Show) -> Finished:
+        """One round, for who waits for it; whoever stops waiting ends it. Raises what it fails by."""
+        said = _Said()
+        await self._speak(request, said, tell)
+        return said.finished()
+
     def begin(self, request: Request, tell: Tell) -> _Work:
         """See `Mind.begin`."""
         work = _Work()
@@ -160,18 +171,17 @@ class EngineMind:
         tell(await asyncio.to_thread(tried_on, self.model, await came, seed))
 
     async def _round(self, request: Request, tell: Tell) -> None:
-        said = _Said()
         try:
-            await self._speak(request, said, tell)
+            finished = await self.say(request, tell)
         except AntiphonError as error:
             tell(Finished(error=" ".join(str(error).split())))
         except Exception as error:  # an engine broke: this round ends, the conversation goes on
             tell(Finished(error=f"the reply failed inside ({type(error).__name__}); ask again."))
             raise
         else:
-            tell(said.finished())
+            tell(finished)
 
-    async def _speak(self, request: Request, said: _Said, tell: Tell) -> None:
+    async def _speak(self, request: Request, said: _Said, tell: Show) -> None:
         variant = self.model.variant
         pieces = variant.render(request.messages, request.form)
         if variant.thinks:
@@ -196,9 +206,9 @@ class EngineMind:
                 mouth.stop()
                 sound.cancel()
 
-    async def _think(self, request: Request, prompt: Prompt, said: _Said, tell: Tell) -> bool:
+    async def _think(self, request: Request, prompt: Prompt, said: _Said, tell: Show) -> bool:
         """The thought of a thinking model; whether there is an answer to come."""
-        parser = self.model.parser(request.tools, mends=True)
+        parser = self.model.parser(request.tools, mends=request.mends)
         state = parser.start(thinking=True)
         async for token in self._tokens(request, prompt, said):
             state, events = parser.step(state, token.id)
@@ -211,10 +221,10 @@ class EngineMind:
         return False
 
     async def _words(
-        self, request: Request, prompt: Prompt, said: _Said, mouth: Mouth | None, tell: Tell
+        self, request: Request, prompt: Prompt, said: _Said, mouth: Mouth | None, tell: Show
     ) -> None:
         """The answer: words and calls are told, codes go to the mouth."""
-        parser = self.model.parser(request.tools, mends=True)
+        parser = self.model.parser(request.tools, mends=request.mends)
         state: ParseState = parser.start(prompt.ids[-1:])
         async for token in self._tokens(request, prompt, said):
             state, events = parser.step(state, token.id)
@@ -249,11 +259,11 @@ class EngineMind:
         return prompt
 
 
-def _behind_the_sound(tell: Tell, held: list[Progress]) -> Tell:
+def _behind_the_sound(tell: Show, held: list[Progress]) -> Show:
     """The same `tell`, which holds a call and what comes behind it: what is said before a call is heard before it."""
 
-    def tell_or_hold(news: Told) -> None:
-        if isinstance(news, Progress) and (held or isinstance(news.event, ToolCall)):
+    def tell_or_hold(news: Progress) -> None:
+        if held or isinstance(news.event, ToolCall):
             held.append(news)
         else:
             tell(news)
@@ -261,7 +271,7 @@ def _behind_the_sound(tell: Tell, held: list[Progress]) -> Tell:
     return tell_or_hold
 
 
-async def _play(mouth: Mouth, mark: Marker, tell: Tell) -> None:
+async def _play(mouth: Mouth, mark: Marker, tell: Show) -> None:
     async for wave in mouth:
         tell(Progress((), AudioOut(mark(wave))))
 
@@ -271,7 +281,7 @@ def _tell(
     events: Sequence[Event],
     said: _Said,
     mouth: Mouth | None,
-    tell: Tell,
+    tell: Show,
     logprob: float | None = None,
 ) -> None:
     """Tell of some ids and what they brought about, in one progress at the least."""

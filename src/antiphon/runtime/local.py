@@ -17,7 +17,7 @@ from typing import TypeAlias
 import torch
 
 from antiphon.audio.wave import Audio
-from antiphon.errors import CapacityError, InputError
+from antiphon.errors import BusyError, InputError
 from antiphon.runtime.batch import Batch, Bucket
 from antiphon.runtime.engine import Finished, Request, Stats, Step
 from antiphon.runtime.generate import Hearing
@@ -126,7 +126,7 @@ class LocalEngine:
             raise InputError(f"a request {request.id!r} is under way already; give each a name of its own.")
         if len(self._open) >= self.bucket.streams + self.queue:
             self._rejected += 1
-            raise CapacityError(
+            raise BusyError(
                 f"{self.bucket.streams} conversations are being answered and {self.queue} wait; try again later."
             )
         self._count += 1

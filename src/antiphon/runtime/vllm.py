@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from antiphon.audio.wave import Audio
-from antiphon.errors import CapacityError, ConfigError, InputError
+from antiphon.errors import BusyError, CapacityError, ConfigError, InputError
 from antiphon.model.speech_lm import SpeechLM
 from antiphon.runtime.engine import Finish, Finished, Request, Started, Stats, Step, Token
 from antiphon.runtime.generate import Hearing, tail
@@ -188,7 +188,7 @@ class VllmEngine:
             raise InputError(f"a request {request.id!r} is under way already; give each a name of its own.")
         if len(self._open) >= self.streams + self.queue:
             self._count(rejected_total=1)
-            raise CapacityError(f"{self.streams} conversations are being answered and {self.queue} wait; try again.")
+            raise BusyError(f"{self.streams} conversations are being answered and {self.queue} wait; try again.")
         self._count(requests_total=1)
         asked = self._open[request.id] = _Asked(request.conversation)
         return asked

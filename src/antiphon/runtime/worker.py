@@ -14,15 +14,14 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 Order = Callable[[], None]
 T = TypeVar("T")
-_END = object()
 logger = logging.getLogger("antiphon.runtime")
 
 
@@ -107,23 +106,6 @@ class Worker:
         result: asyncio.Future[T] = loop.create_future()
         self._errand(_Job(partial(work, *arguments), loop, result))
         return await result
-
-    @asynccontextmanager
-    async def stream(self, start: Callable[[], Iterator[T]]) -> AsyncIterator[AsyncIterator[T]]:
-        """The events of an iterator that is begun and driven on the thread; closed with the block, come what may.
-
-        Each event is a unit and is made when it is taken: a slow reader holds back only itself.
-        """
-        iterator = await self.run(start)
-        try:
-            yield self._events(iterator)
-        finally:
-            if isinstance(iterator, Generator):
-                self._errand(_Job(iterator.close))
-
-    async def _events(self, iterator: Iterator[T]) -> AsyncIterator[T]:
-        while (event := await self.run(next, iterator, _END)) is not _END:
-            yield event
 
     def order(self, duty: Duty, order: Order) -> None:
         """See `Duty.post`."""

@@ -14,9 +14,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from antiphon.audio.wave import Audio
 from antiphon.errors import InputError, ToolError
-from antiphon.runtime.generate import Hearing
+from antiphon.runtime.mind import Request
 from antiphon.runtime.sample import Sampling
 from antiphon.runtime.session import MAX_TOKENS, sampling_of
 from antiphon.server.protocol.chat import (
@@ -32,13 +31,13 @@ from antiphon.server.protocol.chat import (
 from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
 from antiphon.server.protocol.wire import write
 from antiphon.text.chat import TTS_START, AudioItem, Item, Message, Speech, Words
-from antiphon.text.prompts import task_prompt
+from antiphon.text.prompts import Reply, task_prompt
 from antiphon.text.tokenizer import AUDIO_NAME
 from antiphon.text.toolcall import ToolCall
 from antiphon.text.variants import Variant
 from antiphon.tools.tool import Tool, schema
 
-Listen = Callable[[], AudioItem]  # hears the next recording of a request
+Listen = Callable[[], AudioItem]  # the next recording of a request
 KeptReplies = dict[str, Message]  # replies aloud that a request names, by their ids
 
 
@@ -121,12 +120,19 @@ def sounds_of(said: Sequence[object]) -> list[tuple[str, bytes]]:
     return found
 
 
-def messages_of(
-    wish: Wish, variant: Variant, sounds: Sequence[Audio], kept: KeptReplies, hearing: Hearing
-) -> list[Message]:
-    """The conversation; `sounds` are those of `sounds_of`, decoded, in their order."""
+def asked_of(wish: Wish, variant: Variant, kept: KeptReplies, sounds: Sequence[AudioItem]) -> Request:
+    """What the model is asked; `sounds` are those of `sounds_of`, heard, in their order.
+
+    A call that is nearly right stays words: nobody here runs it.
+    """
+    messages = tuple(_messages(wish, variant, kept, sounds))
+    form: Reply = "speech" if wish.is_spoken else "text"
+    return Request(messages, form, wish.tools, wish.sampling, wish.max_tokens, mends=False)
+
+
+def _messages(wish: Wish, variant: Variant, kept: KeptReplies, sounds: Sequence[AudioItem]) -> list[Message]:
     rest = iter(sounds)
-    told = [_message(m, at, variant, lambda: hearing.add(next(rest)), kept) for at, m in enumerate(wish.said)]
+    told = [_message(m, at, variant, lambda: next(rest), kept) for at, m in enumerate(wish.said)]
     if not any(message.role == "system" for message in told):
         task = task_prompt(variant.talk)
         system = task.base_text if variant.style == "base" else task.system

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from antiphon.audio.wave import Audio
 from antiphon.rates import SPOKEN_HZ
-from antiphon.runtime.events import AudioOut, Event
-from antiphon.server.chat_messages import KeptReplies, Wish, read_wish, sounds_of
+from antiphon.runtime.events import AudioOut
+from antiphon.server.chat_messages import KeptReplies, Wish, asked_of, read_wish, sounds_of
 from antiphon.server.guard import refused
-from antiphon.server.one_turn import Reached, one_turn
+from antiphon.server.one_turn import Reached, Said, one_turn
 from antiphon.server.protocol.audio_http import SSE_DONE, sse
 from antiphon.server.protocol.chat import (
     Answered,
@@ -50,7 +50,7 @@ from antiphon.text.toolcall import ToolCall
 
 
 @dataclass
-class Said:
+class _Growing:
     """A reply as it grows."""
 
     words: str = ""
@@ -95,7 +95,7 @@ class Completions:
         get = partial(self.service.kept.get, owner, now=time.time())
         return {audio_id: get(audio_id, param=f"messages[{at}].audio.id") for at, audio_id in named}
 
-    async def _events(self, wish: Wish, owner: str, kept: KeptReplies) -> AsyncGenerator[Event | Reached, None]:
+    async def _events(self, wish: Wish, owner: str, kept: KeptReplies) -> AsyncGenerator[Said | Reached, None]:
         """The model's events, within the bounds of what runs at the same time."""
         service = self.service
         with service.requests.place(owner), service.metrics.running.track_inprogress():
@@ -103,7 +103,8 @@ class Completions:
             given = [(data, longest, param) for param, data in sounds_of(wish.said)]
             sounds = [await asyncio.to_thread(read_sound, *one) for one in given]
             service.metrics.heard_seconds.inc(sum(sound.duration_s for sound in sounds))
-            async with service.worker.stream(partial(one_turn, service.model, wish, sounds, kept)) as events:
+            ask = partial(asked_of, wish, service.model.variant, kept)
+            async with aclosing(one_turn(service.open_mind(), sounds, ask)) as events:
                 async for event in events:
                     if isinstance(event, Reached):
                         self._count(event)
@@ -129,7 +130,7 @@ class Completions:
     # --- whole ---------------------------------------------------------------------------------------------------
 
     async def _whole(self, asked: ChatRequest, wish: Wish, owner: str, kept: KeptReplies) -> Completion:
-        said = Said()
+        said = _Growing()
         async for event in self._events(wish, owner, kept):
             if isinstance(event, Text):
                 said.words += event.text
@@ -222,7 +223,7 @@ class _Pieces:
         return sse(Chunk(id=self.id, created=self.created, model=self.model, choices=choices, usage=usage))
 
 
-def _delta(event: Event, is_spoken: bool) -> Delta | None:
+def _delta(event: Said, is_spoken: bool) -> Delta | None:
     """What is sent of a word or of some sound; None for what is not for the client."""
     if isinstance(event, Text):
         return Delta(audio=AudioPiece(transcript=event.text)) if is_spoken else Delta(content=event.text)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
-from antiphon.errors import AntiphonError, CapacityError
+from antiphon.errors import AntiphonError, BusyError, CapacityError
 from antiphon.server.console import files
 from antiphon.server.keys import Lease
 from antiphon.server.limits import Busy
@@ -165,6 +165,8 @@ def refused(error: Exception) -> Refusal:
             code=CODES.get(error.status_code),
             status=error.status_code,
         )
+    if isinstance(error, BusyError):
+        return Busy(_sentence(error), 1, status=503)
     if isinstance(error, CapacityError):
         return Refusal(_sentence(error), code="context_length_exceeded")
     if isinstance(error, AntiphonError):

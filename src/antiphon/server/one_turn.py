@@ -1,18 +1,26 @@
-"""One turn of the model for one request, as a stream of events that ends with what it came to."""
+"""One turn of the model for one request, on the engines that sessions speak on: events, and what they came to.
 
-from collections.abc import Iterator
+    recordings ── EngineMind.listen ──> Request ── EngineMind.say ──> Text · AudioOut · ToolCall ...  Reached
+
+Whoever stops taking events ends the turn: nothing more is generated or rendered of it. What the engines raise is raised
+here: a full queue, a prompt beyond the context, a thread that broke down.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from antiphon.audio.wave import Audio
-from antiphon.runtime.events import Event, Timings, Utterance
-from antiphon.runtime.generate import Hearing, Stream
-from antiphon.runtime.loaded import Loaded
-from antiphon.runtime.speech import Utterer
-from antiphon.runtime.turn import Turn, Watch, remembered
-from antiphon.server.chat_messages import KeptReplies, Wish, messages_of
+from antiphon.runtime.engine_mind import EngineMind
+from antiphon.runtime.events import AudioOut, Timings, Utterance
+from antiphon.runtime.mind import Progress, Request
+from antiphon.runtime.rounds import audio_tokens
+from antiphon.runtime.turn import Watch, remembered
 from antiphon.text.chat import AudioItem, Message
-from antiphon.text.prompts import Reply
+from antiphon.text.parse import Text, Think
+from antiphon.text.toolcall import ToolCall
+
+Said = Text | AudioOut | Think | ToolCall
 
 
 @dataclass(frozen=True)
@@ -26,20 +34,28 @@ class Reached:
     timings: Timings
 
 
-def one_turn(model: Loaded, wish: Wish, sounds: list[Audio], kept: KeptReplies) -> Iterator[Event | Reached]:
-    """The events of the reply to a request, for the model's thread. Raises as `Session.reply` does."""
-    hearing, watch = Hearing(model.limit), Watch()
-    messages = messages_of(wish, model.variant, sounds, kept, hearing)
-    form: Reply = "speech" if wish.is_spoken else "text"
-    open_utterer = partial(_utterer, model, wish.sampling.seed) if wish.is_spoken else None
-    turn = Turn(model, Stream(model.parts.lm, hearing), wish.sampling, wish.tools, open_utterer, watch)
-    utterance = yield from turn.run(messages, form, wish.max_tokens)
-    contents = [m.content for m in messages if isinstance(m.content, tuple)]
-    heard = sum(sum(i.num_rows) for content in contents for i in content if isinstance(i, AudioItem))
-    yield Reached(utterance, remembered(utterance, form, model.parts.layout), watch.prompt_tokens, heard, watch.read())
+async def one_turn(
+    mind: EngineMind, sounds: Sequence[Audio], ask: Callable[[Sequence[AudioItem]], Request]
+) -> AsyncGenerator[Said | Reached, None]:
+    """The events of one reply, as they come: the recordings are heard, and `ask` says what is asked with them.
 
-
-def _utterer(model: Loaded, seed: int) -> Utterer:
-    assert model.voice is not None
-    return Utterer(model.voice, model.opened(model.default_voice(), seed))
-
+    `mind` is that of this turn alone, and is closed with it. Raises what the engines and `ask` raise.
+    """
+    watch, work = Watch(), None
+    try:
+        request = ask([await mind.listen(sound) for sound in sounds])
+        news: asyncio.Queue[Progress | None] = asyncio.Queue()
+        work = asyncio.ensure_future(mind.say(request, news.put_nowait))
+        work.add_done_callback(lambda _: news.put_nowait(None))
+        while (progress := await news.get()) is not None:
+            watch.tick()
+            if progress.event is not None:
+                yield watch.sound(progress.event) if isinstance(progress.event, AudioOut) else progress.event
+        finished = await work
+    finally:
+        if work is not None:
+            work.cancel()
+        mind.close()
+    assert finished.utterance is not None, "what failed has been raised"
+    said, cost = finished.utterance, finished.prompt_tokens
+    yield Reached(said, remembered(said, request.form, mind.dialect.layout), cost, audio_tokens(request), watch.read())

@@ -1,7 +1,7 @@
 """What all requests share: the model and its thread, who may come, what is counted, what is kept of replies.
 
-    sockets ── Live ── EngineMind ──> engine · voices ─┐
-    HTTP ── one turn of the model ────> run · stream ──┴─> the one thread
+    sockets ── Live ──────┐
+    HTTP ───── one turn ──┴─ EngineMind ──> engine · voices ──> the one thread
 """
 
 import random
@@ -90,8 +90,9 @@ class Service:
         self._conversations = count()
 
     def _make_engine(self) -> Engine:
-        """Who makes the tokens of sessions. ConfigError for an engine that is not installed."""
-        settings, queue = self.settings, 2 * self.settings.max_sessions
+        """Who makes the tokens. ConfigError for an engine that is not installed."""
+        settings = self.settings
+        queue = 2 * settings.max_sessions + settings.max_requests
         if settings.engine == "vllm":
             options = settings.engine_options
             return VllmEngine(self.model, streams=settings.streams, queue=queue, worker=self.worker, **options)
@@ -113,10 +114,18 @@ class Service:
         """A new conversation; `tell` hears of it, and `rounds` of when it was spoken."""
         engine = WatchedEngine(self.engine, rounds)
         voices = None if self.voices is None else WatchedVoices(self.voices, rounds)
-        mind: Mind = EngineMind(self.model, engine, voices, f"session-{next(self._conversations)}")
+        mind: Mind = EngineMind(self.model, engine, voices, self._name())
         if self.settings.trace is not None:
             mind = TracedMind(mind, self.settings.trace)
         return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
+
+    def open_mind(self) -> EngineMind:
+        """The model for one request, in a conversation of its own."""
+        return EngineMind(self.model, self.engine, self.voices, self._name())
+
+    def _name(self) -> str:
+        """Of a conversation that no other has had."""
+        return f"conversation-{next(self._conversations)}"
 
     @property
     def is_idle(self) -> bool:

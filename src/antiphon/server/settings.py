@@ -22,8 +22,8 @@ class Settings:
     origins: tuple[str, ...] = ()  # web pages of other servers that may come, as https://example.org
     max_body: int = 26 << 20  # bytes of a request: 25 MiB of sound and its form
     max_heard_s: float = 600.0  # seconds of one recording
-    streams: int = 8  # replies of sessions that are generated at the same time; others wait for a place
-    engine: str = "local"  # of ENGINES: who makes the tokens of sessions
+    streams: int = 8  # replies that are generated at the same time; others wait for a place
+    engine: str = "local"  # of ENGINES: who makes the tokens
     engine_options: Mapping[str, Any] = field(default_factory=dict)  # for vLLM's `AsyncEngineArgs`
     deterministic: bool = True  # a reply is the same in any company, to the bit; without it a busy server works less
     max_requests: int = 8  # requests worked on at the same time

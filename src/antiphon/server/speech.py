@@ -14,8 +14,10 @@ from starlette.responses import Response
 from torch import Tensor
 
 from antiphon.audio.wave import Audio
+from antiphon.errors import InputError
 from antiphon.rates import SPOKEN_HZ
-from antiphon.runtime.events import AudioOut, End
+from antiphon.runtime.events import AudioOut
+from antiphon.server.one_turn import Reached, one_turn
 from antiphon.server.protocol.audio_http import (
     SpeechDelta,
     SpeechDone,
@@ -50,19 +52,25 @@ class Speech:
         body = await while_there(request, self._file(asked, owner))
         return Response(body, media_type=TYPES[asked.response_format])
 
-    async def _said(self, asked: SpeechRequest, owner: str) -> AsyncGenerator[Tensor | End, None]:
+    async def _said(self, asked: SpeechRequest, owner: str) -> AsyncGenerator[Tensor | Reached, None]:
         """Sound as it comes, then the end."""
         service = self.service
+        if not asked.input.strip():
+            raise InputError("there is no text to speak; give at least a word.")
+        if not service.model.speaks:
+            raise InputError(f"{service.model.name} answers in text only; ask for text.")
         with service.requests.place(owner), service.metrics.running.track_inprogress():
             name = asked.voice if isinstance(asked.voice, str) else asked.voice.id
             voice = await asyncio.to_thread(service.cast.find, name)
-            async with service.worker.stream(lambda: service.model.speak(asked.input, voice=voice)) as events:
+            mind = service.open_mind()
+            request = mind.dialect.reading(asked.input, voice)
+            async with aclosing(one_turn(mind, [], lambda _: request)) as events:
                 async for event in events:
                     if isinstance(event, AudioOut):
                         service.metrics.spoken_seconds.inc(event.duration_s)
                         yield event.samples
-                    elif isinstance(event, End):
-                        service.metrics.reply_tokens.inc(event.reply_tokens)
+                    elif isinstance(event, Reached):
+                        service.metrics.reply_tokens.inc(len(event.utterance.ids))
                         yield event
 
     async def _bytes(self, asked: SpeechRequest, owner: str) -> AsyncGenerator[bytes, None]:
@@ -81,7 +89,7 @@ class Speech:
         whole, form = list[Tensor](), asked.response_format
         async with aclosing(self._said(asked, owner)) as said:
             async for part in said:
-                if isinstance(part, End):
+                if isinstance(part, Reached):
                     if form != "pcm":
                         yield sse(SpeechDelta(audio=await self._written(whole, form)))
                     yield sse(SpeechDone(usage=_usage(part)))
@@ -100,6 +108,6 @@ class Speech:
         return await asyncio.to_thread(write_sound, whole, form)
 
 
-def _usage(end: End) -> TokenUsage:
-    total = end.prompt_tokens + end.reply_tokens
-    return TokenUsage(input_tokens=end.prompt_tokens, output_tokens=end.reply_tokens, total_tokens=total)
+def _usage(reached: Reached) -> TokenUsage:
+    read, written = reached.prompt_tokens, len(reached.utterance.ids)
+    return TokenUsage(input_tokens=read, output_tokens=written, total_tokens=read + written)

@@ -6,7 +6,9 @@ for them. Times of words are refused, for the model gives none.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from starlette.datastructures import FormData, UploadFile
@@ -16,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from antiphon.audio.wave import Audio
-from antiphon.runtime.events import End, Text
-from antiphon.runtime.tasks import LANGUAGE_TAG, start
+from antiphon.runtime.tasks import LANGUAGE_TAG
+from antiphon.server.one_turn import Reached, one_turn
 from antiphon.server.protocol.audio_http import (
     SSE_DONE,
     DurationUsage,
@@ -33,6 +35,7 @@ from antiphon.server.protocol.refusal import INVALID_VALUE, MISSING, Refusal
 from antiphon.server.replies import as_json, as_stream, caller, while_there
 from antiphon.server.service import Service
 from antiphon.server.sound import read_sound
+from antiphon.text.parse import Text
 
 MOST_FIELDS = 64
 MOST_FIELD = 1 << 20  # bytes of a field that is no file
@@ -72,12 +75,14 @@ class Transcripts:
     async def _words(self, task: Task, audio: Audio, owner: str) -> AsyncGenerator[str, None]:
         """The text as it comes; a tag of the language before it is left out."""
         service, head, is_open = self.service, "", True
+        service.model.variant.learnt(task)  # refused before anything is heard
         with service.requests.place(owner), service.metrics.running.track_inprogress():
-            async with service.worker.stream(lambda: start(service.model, task, audio)) as events:
+            mind = service.open_mind()
+            async with aclosing(one_turn(mind, [audio], partial(mind.dialect.task, task))) as events:
                 async for event in events:
-                    if isinstance(event, End):
+                    if isinstance(event, Reached):
                         service.metrics.prompt_tokens.inc(event.prompt_tokens)
-                        service.metrics.reply_tokens.inc(event.reply_tokens)
+                        service.metrics.reply_tokens.inc(len(event.utterance.ids))
                     elif isinstance(event, Text) and is_open:
                         head += event.text
                         words = LANGUAGE_TAG.sub("", head).lstrip()
