@@ -1,5 +1,7 @@
 """What a library of many voices costs:  python -m benches.voices --voices 50000 --out benches/results/voices.json
 
+    --index exact | faiss | lancedb     what finds them; the latter two are extras
+
 Invented entries with clustered vectors, as speakers have them (several clips each). Brute force is a product over all
 vectors, whose best hundred are ranked in float64; a recall of 1 says that nothing was missed. Times are CPU time of
 this process, on one thread.
@@ -17,7 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from antiphon.voices.entry import VoiceEntry
+from antiphon.voices.faiss_index import FaissIndex
 from antiphon.voices.index import ExactIndex
+from antiphon.voices.lance_index import LanceIndex
 from antiphon.voices.search import by_vector, by_words
 
 WIDTH, CLIPS, BATCH, QUERIES = 192, 5, 1000, 50
@@ -72,18 +76,25 @@ def resident_mb(field: str) -> float:
     return round(next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024, 1)
 
 
-def measure(folder: Path, count: int, dtype: str) -> dict[str, object]:
+def opened(folder: Path, kind: str, dtype: str) -> ExactIndex:
+    """The index of a kind. Faiss takes its short cut however few the voices are."""
+    if kind == "faiss":
+        return FaissIndex(folder, net="bench", least=1)
+    return LanceIndex(folder, net="bench") if kind == "lancedb" else ExactIndex(folder, net="bench", dtype=dtype)
+
+
+def measure(folder: Path, count: int, kind: str, dtype: str) -> dict[str, object]:
     """Fill a library and ask it."""
     table = vectors(count)
     before, cpu = time.perf_counter(), time.process_time()
-    writer = ExactIndex(folder, net="bench", dtype=dtype)
+    writer = opened(folder, kind, dtype)
     for start in range(0, count, BATCH):
         stop = min(start + BATCH, count)
         writer.upsert([(entry(n), table[n]) for n in range(start, stop)])
     filled = {"import_s": round(time.perf_counter() - before, 1), "import_cpu_s": round(time.process_time() - cpu, 1)}
     writer.store.close()
     del writer
-    index = ExactIndex(folder, net="bench", dtype=dtype)
+    index = opened(folder, kind, dtype)
     cpu = time.process_time()
     index.search(vector=table[0])
     tables = round(time.process_time() - cpu, 2)
@@ -115,14 +126,16 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voices", type=int, default=50_000)
+    parser.add_argument("--index", choices=("exact", "faiss", "lancedb"), default="exact")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options.voices, options.dtype)
+        found = measure(Path(folder), options.voices, options.index, options.dtype)
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     memory = {"resident_mb": resident_mb("VmRSS"), "peak_mb": resident_mb("VmHWM"), "disk_mb": round(size / 1e6, 1)}
-    result = {"voices": options.voices, "dtype": options.dtype, "machine": platform.machine(), **found, **memory}
+    asked = {"voices": options.voices, "index": options.index, "dtype": options.dtype}
+    result = {**asked, "machine": platform.machine(), **found, **memory}
     text = json.dumps(result, indent=1, ensure_ascii=False)
     print(text)
     if options.out is not None:

@@ -4,21 +4,26 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from antiphon.voices.index import ExactIndex
 from tests.voices.conftest import vector
-from tests.voices.writer import BATCH
+from tests.voices.writer import BATCH, INDEXES
 
 ROOT = Path(__file__).parents[2]
+LANCEDB = pytest.mark.skipif(not find_spec("lancedb"), reason="the extra lancedb is not installed")
 
 
-def test_two_writers_killed_in_the_middle(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["exact", pytest.param("lancedb", marks=[LANCEDB, pytest.mark.slow])])
+def test_two_writers_killed_in_the_middle(kind: str, tmp_path: Path) -> None:
     before = 0
     for round_ in range(3):
         writers = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.voices.writer", tmp_path, str(1_000_000 * (2 * round_ + n))],
+                [sys.executable, "-m", "tests.voices.writer", tmp_path, str(1_000_000 * (2 * round_ + n)), kind],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
             )
@@ -34,10 +39,11 @@ def test_two_writers_killed_in_the_middle(tmp_path: Path) -> None:
             assert writer.poll() is None, "it was to be killed, not to fail"
             writer.kill()
             writer.communicate()
-        index = ExactIndex(tmp_path, net="test")
+        index = INDEXES[kind](tmp_path, net="test")
         assert_batches_are_whole(index)
         assert index.verify() == []
-        assert index.search(vector=vector(1), k=10)
+        assert index.search(vector=vector(1), k=10) == ExactIndex(tmp_path, net="test").search(vector=vector(1), k=10)
+        assert index.verify() == []
         before = index.generation()
 
 

@@ -14,6 +14,7 @@ from antiphon.voices import segments
 from antiphon.voices.entry import VoiceEntry
 from antiphon.voices.faiss_index import FaissIndex
 from antiphon.voices.index import ExactIndex, VoiceIndex
+from antiphon.voices.lance_index import LanceIndex
 from tests.voices.conftest import batch, entry, vector
 
 Make = Callable[[Path], VoiceIndex]
@@ -23,6 +24,8 @@ INDEXES: dict[str, Make] = {
 }
 if find_spec("faiss"):
     INDEXES["faiss"] = partial(FaissIndex, net="test", least=1, probes=1000)  # of all cells: nothing is missed
+if find_spec("lancedb"):
+    INDEXES["lancedb"] = partial(LanceIndex, net="test")
 
 
 @pytest.fixture(params=INDEXES)
@@ -218,3 +221,36 @@ def test_faiss_looks_at_few_and_misses_little(tmp_path: Path) -> None:
     index.delete(["v17"])
     assert not file.exists() or index.search(vector=vector(17), k=1)[0].voice_id != "v17"
     assert index.search(vector=vector(17), k=1)[0].voice_id != "v17" and index.verify() == []
+
+
+@pytest.mark.skipif(not find_spec("lancedb"), reason="the extra lancedb is not installed")
+def test_lancedb_is_made_anew_and_forgets(tmp_path: Path) -> None:
+    index, exact = LanceIndex(tmp_path, net="test"), ExactIndex(tmp_path, net="test")
+    index.upsert(batch(range(60)))
+    assert index.search(vector=vector(99), k=40) == exact.search(vector=vector(99), k=40)
+    files = [path for path in (tmp_path / "vectors.lance").rglob("*.lance") if path.is_file()]
+    assert files and index.verify() == []
+    for path in files:
+        path.write_bytes(path.read_bytes()[:40])
+    assert any("LanceDB" in fault for fault in LanceIndex(tmp_path, net="test").verify())
+    again = LanceIndex(tmp_path, net="test")
+    assert again.search(vector=vector(99), k=40) == exact.search(vector=vector(99), k=40) and again.verify() == []
+    index.delete(["v11"])  # by the one whose table was made anew behind its back
+    secret = (vector(11) / np.linalg.norm(vector(11))).astype(np.float32).tobytes()
+    index.search(vector=vector(11))
+    assert not any(secret[:32] in path.read_bytes() for path in tmp_path.rglob("*.lance") if path.is_file())
+    assert "v11" not in {hit.voice_id for hit in again.search(vector=vector(11), k=60)} and again.verify() == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("lancedb"), reason="the extra lancedb is not installed")
+def test_lancedb_with_cells_misses_little(tmp_path: Path) -> None:
+    index, exact = LanceIndex(tmp_path, net="test", least=1, probes=30), ExactIndex(tmp_path, net="test")
+    index.upsert(batch(range(2000)))  # 44 cells
+    missed = 0
+    for query in range(5000, 5020):
+        wanted = {hit.voice_id for hit in exact.search(vector=vector(query), k=10)}
+        missed += len(wanted - {hit.voice_id for hit in index.search(vector=vector(query), k=10)})
+    assert missed < 40  # of 200: these vectors have no neighbours to speak of
+    index.upsert(batch(range(2000, 2050)))
+    assert index.search(vector=vector(2049), k=1)[0].voice_id == "v2049"  # newer than the cells
