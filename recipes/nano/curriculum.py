@@ -1,6 +1,6 @@
 """The curriculum of nano's language model: the report's stages at nano's size, and what a small model needs before.
 
-    text ─> pseudo ─> align ─> vocabulary ─> main ─> cooldown ─> sft
+    text ─> pseudo ─> align ─> vocabulary ─> main ─> notice ─> cooldown ─> sft
               ears ──┘
 
     text          words alone
@@ -10,6 +10,7 @@
                   go on in the same pass
     vocabulary    stage B: speech codes, by reading aloud, conversation and interleaved continuation
     main          stage C: all tasks
+    notice        the same, and how everything sounds: each sound tells its traits, to a head and in captions
     cooldown      stage D: the best of it, while the rate falls
     sft           stage E: conversations, their last replies
 
@@ -36,6 +37,7 @@ from recipes.nano.codec import PREPARE
 SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
 WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
 HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05, cut=0.15)
+NOTICING = replace(HELPS, traits=0.5)
 ONLY_EARS = Helps(reading=1.0, row_norm=0.05, phones=1.0, aligned=0.5, decoder=False)
 ADAMW = Optimizer(decay=0.05)
 BATCH, LONGEST = 1600, 544
@@ -102,9 +104,35 @@ MAIN = (
     part("tool", 5.0, "skills-tool"),
     part("think", 4.0, "skills-think"),
 )
+NOTICE = (
+    part("page", 1.0, "sums"),
+    part("page", 2.0, "spelt"),
+    part("asr", 6.0),
+    part("asr", 10.0, "skills-asr"),
+    part("asr", 1.0, "salad", pseudo=1.0),
+    part("tts", 5.0),
+    part("tts", 5.0, "skills-tts"),
+    part("s2tt", 1.0),
+    part("s2tt", 7.0, "skills-s2tt"),
+    part("t2st", 1.0),
+    part("s2st", 5.0, "skills-s2st"),
+    part("interleave", 1.0),
+    part("talk", 5.0),
+    part("talk", 10.0, "skills-talk"),
+    part("talk", 5.0, "mute"),
+    part("talk", 1.0, "voiceless", pseudo=1.0),
+    part("answer", 1.0, pseudo=0.2),
+    part("answer", 5.0, "skills-answer"),
+    part("answer", 10.0, "skills-hear"),
+    part("answer", 1.0, "skills-written", pseudo=1.0),
+    part("caption", 6.0, "skills-caption"),
+    part("tool", 1.0),
+    part("tool", 6.0, "skills-tool"),
+    part("think", 4.0, "skills-think"),
+)
 COOLDOWN = (
     part("page", 2.0, "spelt"),
-    part("asr", 8.0),
+    part("asr", 7.0),
     part("asr", 10.0, "skills-asr"),
     part("tts", 6.0),
     part("tts", 6.0, "skills-tts"),
@@ -115,9 +143,10 @@ COOLDOWN = (
     part("talk", 8.0),
     part("talk", 12.0, "skills-talk"),
     part("talk", 7.0, "mute"),
-    part("answer", 2.0),
-    part("answer", 5.0, "skills-answer"),
-    part("answer", 9.0, "skills-hear"),
+    part("answer", 1.0),
+    part("answer", 4.0, "skills-answer"),
+    part("answer", 10.0, "skills-hear"),
+    part("caption", 2.0, "skills-caption"),
     part("tool", 1.0),
     part("tool", 6.0, "skills-tool"),
     part("think", 5.0, "skills-think"),
@@ -231,8 +260,11 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     begun = beginning(begin, codes)
     stages = [
         *begun,
-        speech("main", 10_000, MAIN, ALL, begun[-1].name),
-        replace(speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "main"), schedule=falling),
+        replace(speech("main", 6000, MAIN, ALL, begun[-1].name), schedule=Schedule(floor=0.4)),
+        speech("notice", 6000, NOTICE, ALL, "main", helps=NOTICING),
+        replace(
+            speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "notice", helps=NOTICING), schedule=falling
+        ),
         replace(speech("sft", 1200, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
     ]
     return [of_model(run, begin or "nano") for run in stages]

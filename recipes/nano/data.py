@@ -25,7 +25,7 @@ from antiphon.data.store import has_shard, read_index, shard_numbers, write_shar
 from antiphon.rates import HEARD_HZ
 from antiphon.train.records import write_records
 from recipes import corpus_nano
-from recipes.nano import phrasebook, records, skill_records, skills
+from recipes.nano import phrasebook, records, skill_records, skill_traits, skills
 
 NO_PHONE = re.compile(r"[(_]")  # marks of an engine: a change of language, a pause
 SMALL_TEXTS = 20  # sentences of the voice, and sounds to hear
@@ -40,6 +40,8 @@ def prepare(folder: Path, small: bool) -> None:
     make_foreign(corpus, 6 if small else FOREIGN)
     parts = make_skills(folder, small)
     write_lexicon(corpus, folder / "lexicon.json")
+    if not (folder / "traits.jsonl").exists():
+        skill_traits.write_traits(corpus, parts, folder / "traits.jsonl")
     of_world = records.all_records(corpus, small)
     of_skills = skill_records.all_records(corpus, parts, skills.DEV_SETS, 40 if small else skill_records.WRITTEN)
     every = of_world | of_skills | {"dev.jsonl": chain(of_world["dev.jsonl"], of_skills["dev.jsonl"])}

@@ -24,6 +24,7 @@ from antiphon.text.prompts import task_prompt
 from antiphon.text.toolcall import ToolCall
 from antiphon.train.records import Heard, Item, Record, Said, Spoken, Thought
 from antiphon.train.tasks import make, tool_result
+from recipes.nano.skill_traits import captions
 
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
@@ -42,6 +43,7 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-talk.jsonl": (r for name in names for r in conversations(corpus, name, "talk")),
         "skills-answer.jsonl": (r for name in names for r in conversations(corpus, name, "answer")),
         "skills-hear.jsonl": (r for name in names for r in conversations(corpus, name, "hear")),
+        "skills-caption.jsonl": (r for name in names for r in captions(corpus, name)),
         "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
         "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
         "skills-written.jsonl": unspoken(written, "answer"),

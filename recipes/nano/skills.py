@@ -21,8 +21,9 @@ from antiphon.data.skills.spec import SkillSpec
 from antiphon.train.records import write_records
 from recipes.nano import skill_records
 
-PARTS, CLIPS = 3, 16_000  # conversations of a part: some twenty hours of sound, what nano says among it
-MORE = {"hear": 0.85, "react": 0.15}  # what only much hearing teaches: the last part, answered in writing
+PARTS, CLIPS = 4, 16_000  # conversations of a part: some twenty hours of sound, what nano says among it
+MORE = {"hear": 0.85, "react": 0.15}  # what only much hearing teaches: the third part, answered in writing
+RARE = ("event", "scene", "vocal", "emotion", "rhythm", "style")  # of whose classes other parts have few: the last
 DEV, DEV_CLIPS = "skills-dev", 160
 DEV_SETS = (f"{DEV}-slots", f"{DEV}-template")
 SEED, SMALL = 40, 36
@@ -31,7 +32,10 @@ SEED, SMALL = 40, 36
 def part(number: int, clips: int) -> SkillSpec:
     """One part of the corpus that nano learns its skills from."""
     whole = SkillSpec(name=f"skills-{number}", clips=clips, seed=SEED, presets=0.1)
-    return whole if number < PARTS - 1 else replace(whole, tasks=MORE, presets=0.0, aloud=False)
+    if number < 2:
+        return whole
+    written = replace(whole, tasks=MORE, presets=0.0, aloud=False)
+    return written if number == 2 else replace(written, tasks={"hear": 1.0}, only=RARE)
 
 
 def dev(clips: int) -> list[SkillSpec]:

@@ -7,12 +7,14 @@ import pytest
 from antiphon.data.corpus import synthesise
 from antiphon.data.engines import catalogue
 from antiphon.data.skills.catalogue import TASKS
+from antiphon.data.skills.classes import DIMENSIONS
 from antiphon.data.skills.spec import SkillSpec
 from antiphon.text.toolcall import ToolCall
 from antiphon.train.records import Heard, Record, Spoken, Thought, read_records, write_records
 from antiphon.train.sounds import Sounds
 from antiphon.train.tasks import needs
-from recipes.nano import skill_records
+from antiphon.train.traits import Traits
+from recipes.nano import skill_records, skill_traits
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,22 @@ def test_thoughts_calls_and_words_are_there(records: tuple[Path, dict[str, list[
     for record in files["skills-tool.jsonl"]:
         roles = [message.role for message in record.messages]
         assert roles[1] == "tool_json_schemas" and "input" in roles
+
+
+def test_traits_and_captions_tell_what_was_made(records: tuple[Path, dict[str, list[Record]]]) -> None:
+    folder, files = records
+    corpus = folder / "corpus"
+    count = skill_traits.write_traits(corpus, ["skills-0"], folder / "traits.jsonl")
+    traits, heard = Traits.load(folder / "traits.jsonl"), list(skill_traits.turns(corpus, "skills-0"))
+    assert len(traits.known) == count > 20 and set(traits.classes) <= set(DIMENSIONS)
+    for sound, told in heard:
+        labels = traits.labels(sound)
+        known = {n: traits.classes[n][k] for n, k in zip(traits.classes, labels or (), strict=False) if k >= 0}
+        assert known == told
+    people = [{"kind": "speech", "gender": g, "age": "young", "what": ""} for g in ("male", "female")]
+    people = [dict.fromkeys(skill_traits.OF_VOICE, "even") | one for one in people]
+    several = skill_traits.traits_of([*people, {"kind": "event", "what": "rain"}])
+    assert several["age"] == "young" and "gender" not in several and several["event"] == "rain"
+    assert several["scene"] == "none" and skill_traits.caption(several, "en").endswith("rain.")
+    said = [record.messages[-1].items[0] for record in files["skills-caption.jsonl"]]
+    assert any("。" in str(text) for text in said) and any(str(text).endswith(".") for text in said)

@@ -118,7 +118,7 @@ def sums(stage: SpeechStage, items: Sequence[object]) -> dict[str, float]:
 
 def test_counts_and_losses_have_the_same_names(stage: SpeechStage) -> None:
     names = {*MODALITIES, "guide", "copy", "reading", "row_norm"}
-    assert set(stage.weights) == names | {"phones", "aligned"}
+    assert set(stage.weights) == names | {"phones", "aligned", "traits"}
     assert stage.weights["text"] == 1 and stage.weights["speech_pad"] == 0
     found = Counter[str]()
     for step in range(4):
@@ -162,6 +162,43 @@ def test_ears_learn_phones_and_words_in_one_pass(runs: Path) -> None:
     after = speech(run("x", options(runs, ("asr", "asr", 0.0))), place(runs))
     after.start_from(both.model.state_dict())  # the phones are thrown away,
     both.start_from(after.model.state_dict())  # and begin anew
+
+
+def test_rows_learn_to_tell_how_a_sound_sounds(runs: Path) -> None:
+    """What is known of a sound is counted and learned, through the rows; of what is not known nothing is learned."""
+    told = [{"height": "high" if city > 2 else "low", "name": name} for city, name in enumerate(corpus.CITIES[:5])]
+    del told[4]["name"]
+    lines = [json.dumps({"audio": f"heard/00000:{n}", "is": one}) for n, one in enumerate(told)]
+    (runs / "data" / "traits.jsonl").write_text("\n".join(lines))
+    chosen = options(runs, ("asr", "asr", 0.0), helps=Helps(traits=1.0, decoder=False))
+    telling = speech(run("x", chosen), place(runs))
+    items = [telling.plain.build(replace(question(n), id=str(n)), str(n)) for n in range(6)]
+    batch = telling.collator.batch(items, vary=False)
+    assert [len(labels) for _, labels in batch.traits] == [2] * 5 and telling.counts(batch)["traits"] == 9
+    rows = telling.model.hear(batch.pieces)
+    scores = telling.model.traits(rows)
+    alone = telling.model.traits(rows[1:2])
+    assert [tuple(s.shape) for s in scores] == [(6, 2), (6, 4)]
+    assert all(torch.allclose(s[1:2], a, atol=1e-5) for s, a in zip(scores, alone, strict=True))
+    torch.manual_seed(0)
+    optimizer, losses = torch.optim.Adam(telling.model.parameters(), 0.01), []
+    for step in range(60):
+        (loss,) = telling.losses(batch, "speech", step).values()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        assert telling.model.lm.encoder.conv1.weight.grad is not None
+        optimizer.step()
+    assert losses[-1] < 0.3 * losses[0]
+    plain = speech(run("x", options(runs, ("asr", "asr", 0.0))), place(runs))
+    plain.start_from(telling.model.state_dict())  # the head is thrown away
+    for line, why in (("{}", ":1 is no line of traits"), ('{"audio": 1, "is": []}', ":1 is no line of traits")):
+        (runs / "data" / "traits.jsonl").write_text(line)
+        with pytest.raises(ConfigError, match=why):
+            speech(run("x", chosen), place(runs))
+    (runs / "data" / "traits.jsonl").unlink()
+    with pytest.raises(ConfigError, match="found no traits at .*traits.jsonl; write them"):
+        speech(run("x", chosen), place(runs))
 
 
 def test_a_head_is_told_where_a_word_was_heard(runs: Path) -> None:

@@ -22,6 +22,7 @@ from antiphon.train.lexicon import Lexicon
 from antiphon.train.pack import bucket, documents
 from antiphon.train.pieces import TOGETHER, in_batches, piece
 from antiphon.train.records import Heard, bad
+from antiphon.train.traits import Traits
 
 
 class Collator:
@@ -34,9 +35,14 @@ class Collator:
         helps: Helps,
         wave: Callable[[Heard], Float[Tensor, " n"]],
         lexicon: Lexicon | None = None,
+        traits: Traits | None = None,
     ) -> None:
-        """`width` is the model's, `wave` finds the samples of a heard sound, `lexicon` says what phones are in it."""
-        self.layout, self.width, self.helps, self.wave, self.lexicon = layout, width, helps, wave, lexicon
+        """`width` is the model's, `wave` finds the samples of a heard sound.
+
+        `lexicon` says what phones are in it, `traits` how it sounds.
+        """
+        self.layout, self.width, self.helps, self.wave = layout, width, helps, wave
+        self.lexicon, self.traits = lexicon, traits
 
     def batch(self, examples: Sequence[Example], vary: bool = True) -> Batch:
         """`vary` false: no wrong codes, no noise, and each sound encoded alone, as at inference."""
@@ -66,6 +72,7 @@ class Collator:
             _places(paths),
             said,
             self._phones(real, mels),
+            self._told(real),
             guide.targets([e.guides for e in examples] if self.helps.guide else [], length),
             guide.targets([e.copies for e in examples] if self.helps.copy else [], length),
             self._echoes(examples, {n for n, _ in said}) if self.helps.copy and self.helps.echo else [],
@@ -82,6 +89,13 @@ class Collator:
             if phones and fits((mel.shape[1] + 1) // 2, phones):
                 found.append(SaidPhones(n, tuple(phones), self.lexicon.labels(sound.heard, mel.shape[1])))
         return found
+
+    def _told(self, real: Sequence[tuple[int, SoundRows]]) -> list[tuple[int, tuple[int, ...]]]:
+        """The traits of every sound that is heard whole and of which something is known."""
+        if self.traits is None or not self.helps.traits:
+            return []
+        found = ((n, self.traits.labels(s.heard)) for n, (_, s) in enumerate(real) if s.whole)
+        return [(n, labels) for n, labels in found if labels is not None]
 
     def _echoes(self, examples: Sequence[Example], spelt: set[int]) -> list[HeardEcho]:
         """The echoes of every example, its sounds numbered as they are in the batch."""

@@ -62,6 +62,7 @@ class SoundRows:
     end: int = 0
     path: tuple[int, ...] = ()
     said: tuple[int, ...] = ()  # what a whole sound says, as tokens; empty where that is not known
+    whole: bool = False  # the sound is in one piece
     seed: str = ""  # all its chance: how it is varied, or its noise
 
 
@@ -287,9 +288,8 @@ class Builder:
             start = self._announce(example, count)
             whole = said if len(spans) == 1 else ()
             chance = f"{example.seed} {start}"
-            sound = SoundRows(
-                start=start, rows=count, heard=heard, begin=begin, end=end, said=whole, seed=chance
-            )
+            sound = SoundRows(start=start, rows=count, heard=heard, begin=begin, end=end, said=whole,
+                              whole=len(spans) == 1, seed=chance)  # fmt: skip
             example.sounds.append(sound)
             example.source = [(t, guide.Spelt(len(example.sounds) - 1, n)) for n, t in enumerate(whole)]
 

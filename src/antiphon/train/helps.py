@@ -14,6 +14,7 @@ class Helps:
     row_norm: float = 0.0  # rows of sound are as long as embeddings
     phones: float = 0.0  # the encoder's steps say phones, by CTC, in the pass that makes the rows; needs a lexicon
     aligned: float = 0.0  # and step by step, where the times of the phones are known
+    traits: float = 0.0  # rows of sound tell how it sounds, where that is known; needs a file of traits
     decoder: bool = True  # False: only the ears learn, by `reading`, and the language model does not run
     layer: int = 2  # where the guided heads are
     guide_head: int = 0  # two guided heads should have keys of their own

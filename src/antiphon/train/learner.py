@@ -33,6 +33,7 @@ from antiphon.train.loss import IGNORE, cross_entropy
 from antiphon.train.pieces import Pieces
 from antiphon.train.pseudo import BLANK
 from antiphon.train.tasks import MODALITIES
+from antiphon.train.traits import TraitHead
 
 LEARNED_STRIDE = 64  # learned positions are padded to a multiple of this
 SHARPNESS = 20.0  # of the cosine between a row of sound and a token
@@ -71,6 +72,7 @@ class Batch:
     path_at: tuple[Tensor, Tensor]
     said: Sequence[tuple[int, tuple[int, ...]]]
     phones: Sequence[SaidPhones]
+    traits: Sequence[tuple[int, tuple[int, ...]]]  # (sound, its class in every dimension)
     guides: guide.Targets
     copies: guide.Targets
     echoes: Sequence[HeardEcho]
@@ -91,14 +93,25 @@ class Batch:
 class Learner(nn.Module):
     """Speech LM, and the vector that means "nothing is said here" in pseudo-sound."""
 
-    def __init__(self, config: SpeechLMConfig, num_words: int, helps: Helps, num_phones: int = 0) -> None:
-        """`num_words` is how many ids, from 0 on, are words that sound can spell; `num_phones` those of a lexicon."""
+    def __init__(
+        self,
+        config: SpeechLMConfig,
+        num_words: int,
+        helps: Helps,
+        num_phones: int = 0,
+        traits: Sequence[Sequence[float]] = (),
+    ) -> None:
+        """`num_words` is how many ids, from 0 on, are words that sound can spell; `num_phones` those of a lexicon.
+
+        `traits` are the weights of the classes of each dimension in which sounds are told apart.
+        """
         super().__init__()
         self.lm, self.helps, self.num_words = SpeechLM(config), helps, num_words
         width = config.decoder.width
         self.blank = nn.Parameter(torch.randn(width) * width**-0.5)
         self.dropout = nn.Dropout(helps.dropout)
         self.phone = nn.Linear(config.encoder.width, num_phones) if num_phones else None
+        self.traits = TraitHead(width, traits) if traits else None
         nn.init.normal_(self.lm.model.embed_tokens.weight, std=width**-0.5)
         nn.init.normal_(self.lm.encoder.positional_embedding.weight, std=0.02)
         heads, layers = config.decoder.num_heads, config.decoder.num_layers
@@ -116,7 +129,7 @@ class Learner(nn.Module):
             else:
                 rows = self.hear(batch.pieces)
         scores = self.spelling(rows, batch)
-        heard = self.reading(scores, rows, batch) | self.phonetics(steps, batch)
+        heard = self.reading(scores, rows, batch) | self.phonetics(steps, batch) | self.noticing(rows, batch)
         if not self.helps.decoder:
             return heard
         with self._watch_heads(batch, scores) as looks:
@@ -135,6 +148,8 @@ class Learner(nn.Module):
             found["phones"] = float(sum(len(s.phones) for s in batch.phones))
         if self.helps.aligned:
             found["aligned"] = float(sum(int((s.labels != UNKNOWN).sum()) for s in batch.phones))
+        if self.helps.traits:
+            found["traits"] = float(sum(label != UNKNOWN for _, labels in batch.traits for label in labels))
         found |= {"reading": float(sum(len(ids) for _, ids in batch.said))} if self.helps.reading else {}
         sizes = [self._num_rows(batch, sound) for sound, _ in batch.said] if self.helps.row_norm else []
         return found | ({"row_norm": float(sum(sizes))} if self.helps.row_norm else {})
@@ -236,6 +251,12 @@ class Learner(nn.Module):
             labels = torch.cat([s.labels for s in batch.phones]).to(some[0].device)
             found["aligned"] = F.cross_entropy(torch.cat(some), labels, ignore_index=UNKNOWN, reduction="sum")
         return found
+
+    def noticing(self, rows: Sequence[Float[Tensor, "_ d"]], batch: Batch) -> dict[str, Tensor]:
+        """How well the rows of each sound tell how it sounds."""
+        if self.traits is None or not batch.traits:
+            return {}
+        return {"traits": self.traits.loss([rows[n] for n, _ in batch.traits], [told for _, told in batch.traits])}
 
     @contextmanager
     def _steps(self, batch: Batch) -> Iterator[list[Tensor]]:

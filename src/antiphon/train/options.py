@@ -84,6 +84,7 @@ class SpeechOptions:
     judge: str = ""  # the run whose reader judges the codes of replies aloud; "": the coder, if it is a run
     voice: str = ""  # the model or export in whose voice samples are written; "": samples are text alone
     lexicon: str = "lexicon.json"  # how words are said, where phones are learned
+    traits: str = "traits.jsonl"  # how sounds sound, where traits are learned
     parts: tuple[Part, ...]
     by_tokens: bool = True  # amounts of the parts are tokens; False: numbers of examples
     rates: Rates

@@ -37,11 +37,13 @@ from antiphon.train.run import Run
 from antiphon.train.sounds import Sounds
 from antiphon.train.stage import Group, Losses, Place, Sample, Stage, Turn
 from antiphon.train.tasks import MODALITIES, task
+from antiphon.train.traits import Traits
 from antiphon.weights.find import find
 
+HEADS = ("phone.", "traits.")  # learned beside the model, and thrown away behind it
 NUM_SILENT = 32  # examples in which a model's silence is looked for
 PREFIXES = {
-    "encoder": ("lm.encoder.", "phone."),
+    "encoder": ("lm.encoder.", "phone.", "traits."),
     "adaptor": ("lm.adapter.",),
     "llm": ("lm.model.layers.", "lm.model.norm."),
     "embed": ("lm.model.embed_tokens.", "blank"),
@@ -105,7 +107,9 @@ class SpeechStage(Stage):
         torch.manual_seed(run.seed)
         lexicon = Lexicon.load(self.data / options.lexicon) if options.helps.phones or options.helps.aligned else None
         phones = len(lexicon.phones) if lexicon else 0
-        self.model: Learner = Learner(config.lm, self.layout.pad, options.helps, phones).to(place.device)
+        traits = Traits.load(self.data / options.traits) if options.helps.traits else None
+        weights = [traits.weights[name] for name in traits.classes] if traits else []
+        self.model: Learner = Learner(config.lm, self.layout.pad, options.helps, phones, weights).to(place.device)
         self._begin_ears()
         freeze(self.model, options.rates)
         self.hears = any(task(part.task).hears for part in options.parts)
@@ -115,6 +119,7 @@ class SpeechStage(Stage):
             options.helps,
             sounds.wave,
             lexicon,
+            traits,
         )
         judge = judge_of(options.judge or options.coder, place.runs)
         spoken = replace(options, voice=place.find(options.voice)) if options.voice else options
@@ -165,10 +170,10 @@ class SpeechStage(Stage):
         if is_model:
             tensors = {f"lm.{name}": tensor for name, tensor in tensors.items()} | {"blank": self.model.blank.data}
         own = self.model.state_dict()
-        phones = {n: t for n, t in own.items() if n.startswith("phone.")}  # thrown away behind each run that has them
-        rest = {n: t for n, t in tensors.items() if not n.startswith("phone.")}
-        same = all(n in tensors and tensors[n].shape == t.shape for n, t in phones.items())
-        super().start_from(grown(rest, own) | {n: tensors[n] if same else t for n, t in phones.items()})
+        heads = {n: t for n, t in own.items() if n.startswith(HEADS)}
+        rest = {n: t for n, t in tensors.items() if not n.startswith(HEADS)}
+        kept = {n: tensors[n] for n, t in heads.items() if n in tensors and tensors[n].shape == t.shape}
+        super().start_from(grown(rest, own) | heads | kept)
         if is_model:
             self._hear_silence()
         self._begin_ears()
@@ -265,5 +270,5 @@ def _folder_of(model: str) -> Path:
 def _weights(options: SpeechOptions) -> dict[str, float]:
     helps = options.helps
     found = {name: getattr(options.weights, name) for name in MODALITIES}
-    names = ("guide", "copy", "reading", "row_norm", "phones", "aligned")
+    names = ("guide", "copy", "reading", "row_norm", "phones", "aligned", "traits")
     return found | {name: getattr(helps, name) for name in names}

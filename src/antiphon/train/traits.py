@@ -1,0 +1,102 @@
+"""How things sound: classes that are known of a recording besides its words, and a head that learns to tell them.
+
+    traits.jsonl    {"audio": "heard/00000:3", "span": [0, 48000], "is": {"gender": "female", "event": "none"}}
+
+A conversation asks for one trait of one sound, which is little to learn from; here every sound tells all that is known
+of it. A dimension that a line leaves out is not known. The head looks at the rows of a sound, those that tell of each
+dimension by themselves, so that the language model finds them there; it is thrown away after the training.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from antiphon.errors import ConfigError
+from antiphon.train.lexicon import UNKNOWN
+from antiphon.train.records import Heard
+
+Place = tuple[str, tuple[int, int] | None]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """Of each dimension its classes, in order, and what each weighs (rare ones more); of each sound its classes."""
+
+    classes: Mapping[str, tuple[str, ...]]
+    weights: Mapping[str, tuple[float, ...]]
+    known: Mapping[Place, tuple[int, ...]]
+
+    @classmethod
+    def load(cls, path: Path) -> "Traits":
+        """Read a file of traits. Raises ConfigError with its line for one that cannot be read."""
+        counted, rows = dict[str, Counter[str]](), list[tuple[Place, dict[str, str]]]()
+        if not path.exists():
+            raise ConfigError(f"found no traits at {path}; write them, or leave the help `traits` away.")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                row = json.loads(line)
+                place = (str(row["audio"]), (int(row["span"][0]), int(row["span"][1])) if row.get("span") else None)
+                told = {str(name): str(value) for name, value in row["is"].items()}
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                raise ConfigError(f"{path}:{number} is no line of traits; expected audio, span and is.") from error
+            rows.append((place, told))
+            for name, value in told.items():
+                counted.setdefault(name, Counter())[value] += 1
+        classes = {name: tuple(sorted(counted[name])) for name in sorted(counted)}
+        weights = {name: _weights([counted[name][value] for value in classes[name]]) for name in classes}
+        known = {place: tuple(_class(classes[name], told.get(name)) for name in classes) for place, told in rows}
+        return cls(classes, weights, known)
+
+    def labels(self, heard: Heard) -> tuple[int, ...] | None:
+        """The class of a sound in every dimension, UNKNOWN where nobody has told; None for a sound without a line."""
+        return self.known.get((heard.audio, heard.span))
+
+
+def _weights(counts: Sequence[int]) -> tuple[float, ...]:
+    """By the root of how rare a class is; 1 on the mean over what there is."""
+    raw = [count**-0.5 for count in counts]
+    mean = sum(w * count for w, count in zip(raw, counts, strict=True)) / sum(counts)
+    return tuple(w / mean for w in raw)
+
+
+def _class(classes: Sequence[str], value: str | None) -> int:
+    return UNKNOWN if value is None else classes.index(value)
+
+
+class TraitHead(nn.Module):
+    """Tells the traits of a sound from its rows. Carries no state."""
+
+    def __init__(self, width: int, weights: Sequence[Sequence[float]]) -> None:
+        """`weights` are those of each class, dimension by dimension."""
+        super().__init__()
+        self.look = nn.Linear(width, len(weights))
+        self.tell = nn.ModuleList(nn.Linear(width, len(some)) for some in weights)
+        for n, some in enumerate(weights):
+            self.register_buffer(f"weight_{n}", torch.tensor(some), persistent=False)
+
+    def forward(self, rows: Sequence[Float[Tensor, "_ d"]]) -> list[Float[Tensor, "b c"]]:
+        """Scores of each dimension's classes, for each sound."""
+        x = nn.utils.rnn.pad_sequence([F.layer_norm(r.float(), r.shape[-1:]) for r in rows], batch_first=True)
+        lengths = torch.tensor([len(r) for r in rows], device=x.device)
+        real = torch.arange(x.shape[1], device=x.device)[None] < lengths[:, None]
+        looks = self.look(x).float().masked_fill(~real[..., None], float("-inf")).softmax(1)  # b t dimensions
+        found = looks.mT @ x  # b dimensions d
+        return [tell(found[:, n]).float() for n, tell in enumerate(self.tell)]
+
+    def loss(self, rows: Sequence[Float[Tensor, "_ d"]], labels: Sequence[Sequence[int]]) -> Float[Tensor, ""]:
+        """Cross-entropy, summed over what is known; rare classes weigh more."""
+        total = rows[0].new_zeros((), dtype=torch.float32)
+        for n, scores in enumerate(self(rows)):
+            due = torch.tensor([told[n] for told in labels], device=scores.device)
+            if (due != UNKNOWN).any():
+                weight = self.get_buffer(f"weight_{n}")
+                each = F.cross_entropy(scores, due, ignore_index=UNKNOWN, reduction="none")
+                total = total + (each * weight[due.clamp(min=0)]).sum()
+        return total
