@@ -10,6 +10,7 @@ import torch
 
 import antiphon
 from antiphon.audio.wave import Audio
+from antiphon.marking.detect import detect
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime.events import AudioOut
 from antiphon.text.prompts import PROMPTS
@@ -118,6 +119,18 @@ def test_speech_as_events(server: Running) -> None:
     assert done["type"] == "speech.audio.done" and done["usage"]["output_tokens"] > 10
     file, _ = server.post(SPEECH, response_format="flac", **wish).events
     assert Audio.read(base64.b64decode(file["audio"])).to_pcm16() == sound
+
+
+@pytest.mark.parametrize("speed", [0.5, 3.0])
+def test_text_is_read_faster_and_slower_and_still_marked(server: Running, speed: float) -> None:
+    pytest.importorskip("av")
+    wish = {"model": "m", "input": "the capital of france is paris. the sky is blue.", "response_format": "pcm"}
+    plain, other = (server.post(SPEECH, **wish, speed=asked).body for asked in (1.0, speed))
+    assert len(other) == pytest.approx(len(plain) / speed, rel=0.03)
+    assert server.post(SPEECH, **wish, speed=speed).body == other
+    if speed < 1:
+        assert detect(Audio.from_pcm16(other, SPOKEN_HZ)).verdict == "present"
+    assert server.post(SPEECH, **wish, speed=5.0).error["param"] == "speed"
 
 
 def test_a_recording_is_written_down(server: Running, question: bytes) -> None:

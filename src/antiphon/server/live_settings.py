@@ -53,7 +53,8 @@ def how_of(session: RealtimeSession, wish: ResponseConfig | None = None, own: Se
     """How one reply is made: as the session says, but for what the client wants otherwise this time."""
     wish = wish or ResponseConfig()
     if session.audio.output.speed != 1.0:
-        what = f"A speed of {session.audio.output.speed:g} is asked for; the model speaks at its own, 1."
+        asked = session.audio.output.speed
+        what = f"A speed of {asked:g} is asked for; in a conversation the model speaks at its own, 1: leave speed out."
         raise Refusal(what, code=INVALID_VALUE, param="session.audio.output.speed")
     tools, path = (session.tools, "session.tools") if wish.tools is None else (wish.tools, "response.tools")
     here = narrowed(own, tools, path)  # refused also where nothing may be called

@@ -1,6 +1,7 @@
 """`POST /v1/audio/speech`: a text read aloud.
 
-`instructions` are taken and have no effect: the released prompts for reading aloud have no place for them.
+`speed` is that of the sound (`pace.py`): the model reads at its own. `instructions` are taken and have no effect: the
+released prompts for reading aloud have no place for them.
 """
 
 import asyncio
@@ -26,7 +27,6 @@ from antiphon.server.protocol.audio_http import (
     read_speech,
     sse,
 )
-from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
 from antiphon.server.replies import as_stream, caller, while_there
 from antiphon.server.service import Service
 from antiphon.server.sound import TYPES, wave_head, write_sound
@@ -41,9 +41,6 @@ class Speech:
     async def answer(self, request: Request) -> Response:
         """One request; PCM and WAV leave while they are made."""
         asked = read_speech(await request.body(), self.service.settings.max_body)
-        if asked.speed != 1.0:
-            what = f"A speed of {asked.speed:g} is asked for; the model speaks at its own, 1."
-            raise Refusal(what, code=INVALID_VALUE, param="speed")
         owner = caller(request).name
         if asked.stream_format == "sse":
             return await as_stream(self._events(asked, owner), "text/event-stream")
@@ -62,7 +59,7 @@ class Speech:
         with service.requests.place(owner), service.metrics.running.track_inprogress():
             name = asked.voice if isinstance(asked.voice, str) else asked.voice.id
             voice = await asyncio.to_thread(service.cast.find, name)
-            mind = service.open_mind()
+            mind = service.open_mind(asked.speed)
             request = mind.dialect.reading(asked.input, voice)
             async with aclosing(one_turn(mind, [], lambda _: request)) as events:
                 async for event in events:
