@@ -21,7 +21,7 @@ from antiphon.tools.weather import ATTRIBUTION, Place, Weather, get_weather
 from tests.runtime.inline import InlineEngine
 from tests.tools import mcp_server
 
-from .running import Running, running
+from .running import Running, nano_server, running
 from .socket_client import Socket, opened
 
 pytest.importorskip("mcp")
@@ -213,3 +213,15 @@ def test_a_client_names_servers_of_the_operator_and_no_others(socket: Socket, sc
     socket.ask("session.update", "session.updated", session={"tools": [], "tool_choice": "none"})
     script.lines += ["nothing to offer"]
     assert text_of(answered(socket)) == "nothing to offer" and "calculate" not in script.asked[-1].split("six times")[0]
+
+
+def test_nano_calls_a_tool_of_the_server_by_itself(tmp_path: Path) -> None:
+    """The command, a file of the operator, a plain client: question, call, answer and the time told in one response."""
+    (tmp_path / "tools.yaml").write_text("tools: [get_date_time]")
+    with nano_server("--tools", str(tmp_path / "tools.yaml")) as (server, _), opened(server) as socket:
+        socket.ask("session.update", "session.updated", session={"output_modalities": ["text"]})
+        socket.write("what time is it?")
+        events = answered(socket)
+        told = one(events, "response.mcp_call.completed")["antiphon"]
+        assert (told["name"], json.loads(told["arguments"])) == ("clock", {"what": "time"}) and told["output"]
+        assert text_of(events).startswith("it is") and events[-1]["response"]["status"] == "completed"
