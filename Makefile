@@ -106,7 +106,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval,parquet,docs,mcp]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,recipes,train,live,server,webrtc,eval,parquet,docs,mcp,c2pa]"
 	touch $(VENV)/.installed $@
 
 clean:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from antiphon.audio.wave import Audio
+    from antiphon.marking.credentials import Credentials
     from antiphon.runtime.model import Model
     from antiphon.tools.tool import Tool
 
@@ -22,6 +23,10 @@ VoiceClip = Annotated[
 ]
 Consent = Annotated[
     str, typer.Option(help="Why that recording may be imitated: self, third_party, licensed or synthetic; once a file.")
+]
+Signed = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option("--credentials", metavar="CERT KEY", help="Sign the file as made by a model, with these (PEM; C2PA)."),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the sound goes, or - for standard output.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Tokens that the answer may have.")]
@@ -52,6 +57,19 @@ def permitted(voice: Path | None, consent: str) -> "Audio | None":
     from antiphon.voices.permission import speak_as
 
     return None if voice is None else speak_as(voice, consent)
+
+
+def signing(pair: tuple[Path, Path] | None, output: Path | None) -> "Credentials | None":
+    """What the written file is signed with, if it shall be and can carry it."""
+    if pair is None:
+        return None
+    from antiphon.errors import InputError
+    from antiphon.marking.credentials import check_ending, read_credentials
+
+    if output is None or str(output) == "-":
+        raise InputError("credentials are for files, and none is written; name one with -o.")
+    check_ending(output)
+    return read_credentials(*pair)
 
 
 def read(path: Path) -> "Audio":

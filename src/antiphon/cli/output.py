@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from antiphon.errors import InputError
 
 if TYPE_CHECKING:
+    from antiphon.marking.credentials import Credentials
     from antiphon.runtime.events import End, Event
     from antiphon.runtime.loaded import Loaded
 
@@ -42,7 +43,14 @@ def waiting(what: str, unit: str = " s") -> Iterator[Any]:
         yield bar
 
 
-def play(model: "Loaded", events: Iterable["Event"], output: Path | None, *, quiet: bool = False) -> "End":
+def play(
+    model: "Loaded",
+    events: Iterable["Event"],
+    output: Path | None,
+    *,
+    quiet: bool = False,
+    credentials: "Credentials | None" = None,
+) -> "End":
     """Write the sound of a reply to `output`, its words beside it as they come; gives back how it ended."""
     from antiphon.audio.wave import open_writer
     from antiphon.rates import SPOKEN_HZ
@@ -71,15 +79,18 @@ def play(model: "Loaded", events: Iterable["Event"], output: Path | None, *, qui
     assert end is not None, "a reply ends with its end"
     if output is not None and out is None:
         raise InputError("the model answered without a sound, so nothing was written; ask for text.")
-    note(model, output)
+    note(model, output, credentials)
     return end
 
 
-def note(model: "Loaded", output: Path | None) -> None:
-    """Say beside a file of sound that `model` has spoken it; pipes and devices have no beside."""
+def note(model: "Loaded", output: Path | None, credentials: "Credentials | None" = None) -> None:
+    """Say in and beside a file of sound that `model` has spoken it; pipes and devices have no beside."""
+    from antiphon.marking.credentials import sign
     from antiphon.marking.note import write_note
 
     if output is not None and output.is_file():
+        if credentials is not None:
+            sign(output, credentials, model.name, model.marking)
         write_note(output, model.name, model.marking)
 
 

@@ -14,10 +14,12 @@ from antiphon.cli.options import (
     Name,
     Output,
     Seed,
+    Signed,
     Threads,
     VoiceClip,
     load_model,
     permitted,
+    signing,
 )
 from antiphon.cli.output import check_output, play
 
@@ -28,6 +30,7 @@ def speak(
     model: Name = "nano",
     voice: VoiceClip = None,
     consent: Consent = "",
+    credentials: Signed = None,
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
     device: Device = "cpu",
@@ -36,10 +39,12 @@ def speak(
 ) -> None:
     """Read a text aloud."""
     check_output(output)
+    signed = signing(credentials, output)
     words = _from_stdin() if text == "-" else text
     loaded = load_model(model, device, dtype, threads)
     clip = permitted(voice, consent)
-    play(loaded, loaded.speak(words, voice=clip, seed=seed, max_tokens=max_tokens), output, quiet=True)
+    events = loaded.speak(words, voice=clip, seed=seed, max_tokens=max_tokens)
+    play(loaded, events, output, quiet=True, credentials=signed)
 
 
 def _from_stdin() -> str:

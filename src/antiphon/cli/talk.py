@@ -13,12 +13,14 @@ from antiphon.cli.options import (
     Name,
     Output,
     Seed,
+    Signed,
     Threads,
     ToolFile,
     VoiceClip,
     load_model,
     permitted,
     read,
+    signing,
     tools_from,
 )
 from antiphon.cli.output import check_output, play, words_to
@@ -38,6 +40,7 @@ def talk(
     model: Name = "nano",
     voice: VoiceClip = None,
     consent: Consent = "",
+    credentials: Signed = None,
     tools: ToolFile = None,
     seed: Seed = 0,
     max_tokens: MaxTokens = 2048,
@@ -52,6 +55,7 @@ def talk(
         raise InputError("nothing was asked; give a recording, or words with --text.")
     if not text_only:
         check_output(output)
+    signed = signing(credentials, None if text_only else output)
     said: list[Audio | str] = [*map(read, audio or []), *([] if text is None else [text])]
     words = words_to(None if text_only else output)
     loaded = load_model(model, device, dtype, threads)
@@ -63,7 +67,7 @@ def talk(
                 heard = sound if isinstance(sound, str) else loaded.transcribe(sound)
                 print(f"heard:    {heard}", file=words)
             print("answered: ", end="", file=words, flush=True)
-        end = play(loaded, events, None if text_only else output)
+        end = play(loaded, events, None if text_only else output, credentials=signed)
     if timings:
         t = end.timings
         print(f"first sound {_s(t.first_audio_s)}, whole answer {_s(t.wall_s)} ({_s(t.cpu_s)} of CPU)"

@@ -29,7 +29,7 @@ def write_note(path: Path, model: str, marking: Marking) -> None:
     """Write the note of a file that a model has spoken. Raises InputError if it cannot be written."""
     marked = None if marking.key is None else {"kind": "antiphon mark 1", "key": marking.key.id}
     note = {
-        "generator": f"antiphon {_version()}",
+        "generator": f"antiphon {own_version()}",
         "model": model,
         "digitalSourceType": SOURCE,
         "mark": marked,
@@ -52,7 +52,8 @@ def read_note(path: Path) -> Mapping[str, Any] | None:
     return note if is_of_it else None
 
 
-def _version() -> str:
+def own_version() -> str:
+    """Of the package that runs."""
     try:
         return version("antiphon")
     except PackageNotFoundError:

@@ -22,7 +22,8 @@ from antiphon.voices.store import Filters
 
 FOLDER = "vectors.lance"
 LEAST = 100_000  # voices below which the table is read from end to end
-PROBES = 48  # cells that are looked at
+NEWER = 10  # one part in so many may be in no cell; those are looked at one by one
+PROBES = 128  # cells that are looked at
 RANKED = 100  # candidates that are ranked exactly, at the least
 BROKEN = (OSError, RuntimeError, ValueError)  # what LanceDB raises for a table of which something is missing
 
@@ -105,18 +106,19 @@ class LanceIndex(ExactIndex):
                 first = int(new[0])  # rows only come at the end: all from there on, less those that are there
                 found = dict(db.execute("SELECT row, vector FROM voice WHERE row >= ?", (first,)))
                 table.add(self._batch(new, b"".join(found[row] for row in new.tolist())))
-            self._divide(table, len(there), len(new))
+            self._divide(table, len(there))
             self._table, self._generation = table, self.store.generation()
         return self._table
 
-    def _divide(self, table: Any, count: int, new: int) -> None:
+    def _divide(self, table: Any, count: int) -> None:
         """Cells for very many: made once there are enough, and new rows put into them once they are many."""
         if count < self._least:
             return
-        if not table.list_indices():
+        found = table.list_indices()
+        if not found:
             cells = max(int(np.sqrt(count)), 1)
             table.create_index("vector", config=self._flat(distance_type="dot", num_partitions=cells))
-        elif new:
+        elif table.index_stats(found[0].name).num_unindexed_rows * NEWER > count:
             table.optimize()
 
     def _width(self) -> int:
