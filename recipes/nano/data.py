@@ -96,7 +96,7 @@ def make_skills(folder: Path, small: bool) -> list[str]:
     if small:
         skills.make_small(folder)
     for number in range(0 if small else skills.PARTS):
-        skills.make(folder, number, skills.CLIPS, workers=1)
+        skills.make(folder, number, None, workers=1)
     return sorted(path.name for path in (folder / "corpus").glob("skills-[0-9]*"))
 
 

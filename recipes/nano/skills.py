@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from antiphon.audio.wave import Audio
 from antiphon.data.corpus import synthesise
@@ -21,21 +22,28 @@ from antiphon.data.skills.spec import SkillSpec
 from antiphon.train.records import write_records
 from recipes.nano import skill_records
 
-PARTS, CLIPS = 4, 16_000  # conversations of a part: some twenty hours of sound, what nano says among it
-MORE = {"hear": 0.85, "react": 0.15}  # what only much hearing teaches: the third part, answered in writing
-RARE = ("event", "scene", "vocal", "emotion", "rhythm", "style")  # of whose classes other parts have few: the last
+CLIPS = 16_000  # conversations of a part where nothing else is said: some twenty hours of sound
+RARE = ("event", "scene", "vocal", "emotion", "rhythm", "style")  # of whose classes everything else has few
+WRITTEN: dict[str, Any] = {"presets": 0.0, "aloud": False}
+MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was measured to need more examples
+    {**WRITTEN, "tasks": {"hear": 0.85, "react": 0.15}},
+    {**WRITTEN, "tasks": {"hear": 1.0}, "only": RARE},
+    {**WRITTEN, "tasks": {"translate": 0.35, "call": 0.45, "talk": 0.2}},
+    {"presets": 0.0, "tasks": {"interpret": 0.5, "think": 0.35, "manner": 0.15}, "clips": 10_000},
+    {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 5000},
+)
+WHOLE = 2
+PARTS = WHOLE + len(MORE)
 DEV, DEV_CLIPS = "skills-dev", 160
 DEV_SETS = (f"{DEV}-slots", f"{DEV}-template")
 SEED, SMALL = 40, 36
 
 
-def part(number: int, clips: int) -> SkillSpec:
-    """One part of the corpus that nano learns its skills from."""
-    whole = SkillSpec(name=f"skills-{number}", clips=clips, seed=SEED, presets=0.1)
-    if number < 2:
-        return whole
-    written = replace(whole, tasks=MORE, presets=0.0, aloud=False)
-    return written if number == 2 else replace(written, tasks={"hear": 1.0}, only=RARE)
+def part(number: int, clips: int | None = None) -> SkillSpec:
+    """One part of the corpus that nano learns its skills from, at its own size or at another."""
+    whole = SkillSpec(name=f"skills-{number}", clips=CLIPS, seed=SEED, presets=0.1)
+    found = whole if number < WHOLE else replace(whole, **MORE[number - WHOLE])
+    return found if clips is None else replace(found, clips=clips)
 
 
 def dev(clips: int) -> list[SkillSpec]:
@@ -51,9 +59,9 @@ def make_small(folder: Path) -> None:
         tell(spec.name, synthesise(replace(spec, clips=clips, **quick), folder / "corpus" / spec.name, 1))
 
 
-def make(folder: Path, number: int, clips: int, workers: int) -> None:
+def make(folder: Path, number: int, clips: int | None, workers: int) -> None:
     """Make a part, and with the first one what is watched."""
-    for spec in [part(number, clips), *(dev(min(clips, DEV_CLIPS)) if number == 0 else [])]:
+    for spec in [part(number, clips), *(dev(min(clips or CLIPS, DEV_CLIPS)) if number == 0 else [])]:
         tell(spec.name, synthesise(spec, folder / "corpus" / spec.name, workers))
 
 
@@ -87,7 +95,7 @@ def main() -> None:
     making = commands.add_parser("make")
     making.add_argument("folder", type=Path)
     making.add_argument("--part", type=int, default=0)
-    making.add_argument("--clips", type=int, default=CLIPS)
+    making.add_argument("--clips", type=int, help="so many conversations instead of its own number")
     making.add_argument("--workers", type=int, default=1)
     writing = commands.add_parser("records")
     writing.add_argument("folder", type=Path)
