@@ -1,6 +1,6 @@
 """The curriculum of nano's language model: the report's stages at nano's size, and what a small model needs before.
 
-    text ─> pseudo ─> align ─> vocabulary ─> main ─> notice ─> cooldown ─> sft
+    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─> sft
               ears ──┘
 
     text          words alone
@@ -10,7 +10,8 @@
                   go on in the same pass
     vocabulary    stage B: speech codes, by reading aloud, conversation and interleaved continuation
     main          stage C: all tasks
-    notice        the same, and how everything sounds: each sound tells its traits, to a head and in captions
+    listen        the ears alone: each sound tells all its traits to a head, and still its words
+    notice        all tasks again, and captions that tell how everything sounds
     cooldown      stage D: the best of it, while the rate falls
     sft           stage E: conversations, their last replies
 
@@ -37,7 +38,8 @@ from recipes.nano.codec import PREPARE
 SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
 WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
 HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05, cut=0.15)
-NOTICING = replace(HELPS, traits=0.5)
+NOTICING = replace(HELPS, traits=1.0)
+LISTENING = Helps(reading=1.0, row_norm=0.05, traits=2.0, decoder=False)
 ONLY_EARS = Helps(reading=1.0, row_norm=0.05, phones=1.0, aligned=0.5, decoder=False)
 ADAMW = Optimizer(decay=0.05)
 BATCH, LONGEST = 1600, 544
@@ -104,6 +106,7 @@ MAIN = (
     part("tool", 5.0, "skills-tool"),
     part("think", 4.0, "skills-think"),
 )
+LISTEN = (part("caption", 60.0, "skills-caption"), part("asr", 25.0, "skills-asr"), part("asr", 15.0))
 NOTICE = (
     part("page", 1.0, "sums"),
     part("page", 2.0, "spelt"),
@@ -232,6 +235,12 @@ def vocabulary(after: str, steps: int) -> Run:
     return speech("vocabulary", steps, VOCABULARY, rates, after, helps=replace(HELPS, cut=0.0))
 
 
+def listen(after: str, steps: int) -> Run:
+    """The adaptor and the encoder again, until rows of sound tell how it sounds besides what is said."""
+    rates, whole = Rates(encoder=8e-4, adaptor=8e-4), (25.0, 25.0)
+    return speech("listen", steps, LISTEN, rates, after, helps=LISTENING, piece_s=whole)
+
+
 def beginning(begin: str | None, codes: str) -> list[Run]:
     """To where real sound is heard and codes are known: from nothing, or from a model that hears and speaks."""
     if begin is not None:
@@ -261,7 +270,8 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     stages = [
         *begun,
         replace(speech("main", 6000, MAIN, ALL, begun[-1].name), schedule=Schedule(floor=0.4)),
-        speech("notice", 6000, NOTICE, ALL, "main", helps=NOTICING),
+        listen("main", 2500),
+        speech("notice", 6000, NOTICE, ALL, "listen", helps=NOTICING),
         replace(
             speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "notice", helps=NOTICING), schedule=falling
         ),
