@@ -270,8 +270,8 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     stages = [
         *begun,
         replace(speech("main", 6000, MAIN, ALL, begun[-1].name), schedule=Schedule(floor=0.4)),
-        listen("main", 2500),
-        speech("notice", 6000, NOTICE, ALL, "listen", helps=NOTICING),
+        listen("main", 6000),
+        speech("notice", 4000, NOTICE, ALL, "listen", helps=NOTICING),
         replace(
             speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "notice", helps=NOTICING), schedule=falling
         ),
