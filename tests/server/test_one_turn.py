@@ -1,10 +1,10 @@
 """Requests over HTTP are replies of the engine: in its batch, ended with their client, refused when it is full."""
 
 import asyncio
-import time
 import http.client
 import json
 import threading
+import time
 from collections.abc import AsyncGenerator
 
 import pytest
