@@ -8,6 +8,7 @@ export interface Settings {
   voice: string;
   instructions: string;
   aloud: boolean;
+  speed: number;
   turns: "server_vad" | "semantic_vad" | "hold";
   threshold: number;
   silenceMs: number;
@@ -25,6 +26,7 @@ export const USUAL: Settings = {
   voice: "",
   instructions: "",
   aloud: true,
+  speed: 1,
   turns: "server_vad",
   threshold: 0.5,
   silenceMs: 500,
@@ -56,7 +58,8 @@ export function keep(settings: Settings): void {
 
 /** The settings as the protocol says them. The voice is left out once the session has spoken: see `otherVoice`. */
 export function update(settings: Settings, hasSpoken: boolean): Told {
-  const output = hasSpoken || !settings.voice ? {} : { output: { voice: settings.voice } };
+  const voice = hasSpoken || !settings.voice ? {} : { voice: settings.voice };
+  const output = { ...voice, ...(settings.speed !== 1 || hasSpoken ? { speed: settings.speed } : {}) };
   const session = {
     type: "realtime",
     ...(settings.model ? { model: settings.model } : {}),
@@ -64,7 +67,7 @@ export function update(settings: Settings, hasSpoken: boolean): Told {
     instructions: settings.instructions,
     output_modalities: [settings.aloud ? "audio" : "text"],
     tools: TOOLS.filter((tool) => settings.tools.includes(tool.name)).map((tool) => tool.definition),
-    audio: { input: { transcription: { model: settings.model || "default" }, turn_detection: turns(settings) }, ...output },
+    audio: { input: { transcription: { model: settings.model || "default" }, turn_detection: turns(settings) }, output },
   };
   return { type: "session.update", session };
 }

@@ -47,8 +47,14 @@ def test_a_task_brings_its_instruction(playwright: Playwright, page_alone: str) 
         session = next(event for event in told if event["type"] == "session.update")["session"]
         assert session["instructions"] == PROMPTS["analyse"].system and session["output_modalities"] == ["text"]
         assert session["model"] == "mini" and session["audio"]["output"]["voice"] == "mei"
+        assert "speed" not in session["audio"]["output"]  # its own, of which some servers do not know
+        console.page.fill("[name=speed]", "1.25")
         console.page.fill("[name=instructions]", "Be brief.")
         expect(preset).to_have_value("other")
+        console.page.wait_for_timeout(500)
+        assert [event for event in told if event["type"] == "session.update"][-1]["session"]["audio"]["output"] == {
+            "voice": "mei", "speed": 1.25
+        }  # fmt: skip
         preset.select_option("")
         expect(console.page.locator("[name=instructions]")).to_have_value("")
         preset.select_option("interpret_zh")
@@ -115,7 +121,7 @@ def test_the_voice_changes_in_the_middle(playwright: Playwright, page_alone: str
         voice.select_option("voice_11")
         expect(console.page.locator("#said")).to_contain_text("The voice cannot change.")
         assert told[-1] == CHANGE
-        assert told[-2]["type"] == "session.update" and "output" not in told[-2]["session"]["audio"]
+        assert told[-2]["type"] == "session.update" and "voice" not in told[-2]["session"]["audio"]["output"]
         assert console.faults == []
 
 

@@ -178,7 +178,7 @@ async def test_a_failure_of_the_machine_ends_what_runs_and_nothing_more(model: M
 @in_a_loop
 async def test_a_closed_engine_says_so(model: Model) -> None:
     async with opened(model) as engine:
-        stream = engine.generate(asked(model, "cut off", max_tokens=60))
+        stream = engine.generate(asked(model, "cut off", max_tokens=400))
         await anext(stream)
         await engine.close()
         last = [step async for step in stream][-1]

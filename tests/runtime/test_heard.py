@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from antiphon.runtime.dialect import Dialect
-from antiphon.runtime.heard import CODE_MS, closed, heard_ids, num_codes, words_of
+from antiphon.runtime.heard import CODE_MS, closed, duration_ms, heard_ids, num_codes, whole_codes, words_of
 from antiphon.runtime.history import Answered, Called, Heard, Spoken, Written
 from antiphon.text.chat import AudioItem, Mark, Message, Tokens
 from antiphon.text.toolcall import ToolCall
@@ -29,6 +29,16 @@ def test_a_cut_turn_is_a_turn_woven_of_what_was_heard(text: str, codes: int, hea
         assert kept == tuple(LAYOUT.interleave(words[:groups], range(num)))[1:]
     assert words_of(kept, TOKENIZER, LAYOUT) == parsed(kept).replace("\ufffd", "") or "\ufffd" in parsed(kept)
     assert heard_ids(kept, LAYOUT, heard_ms) == kept
+
+
+@given(st.integers(0, 5_000), st.sampled_from([0.25, 0.7, 0.9, 1.0, 1.1, 1.3, 1.5, 4.0]))
+def test_at_another_speed_a_code_takes_another_time(codes: int, speed: float) -> None:
+    ms = duration_ms(codes, speed)
+    assert ms <= codes * CODE_MS / speed + 1e-6 and codes * CODE_MS / speed < ms + 1 + 1e-6
+    assert whole_codes(ms + 1, speed) >= codes and (not codes or whole_codes(ms - 1, speed) < codes)
+    ids = tuple(LAYOUT.interleave(TOKENIZER.encode("the quick fox"), range(8)))[1:]
+    assert heard_ids(ids, LAYOUT, duration_ms(8, speed), speed) == ids
+    assert num_codes(heard_ids(ids, LAYOUT, duration_ms(8, speed) // 2, speed), LAYOUT) in (3, 4)
 
 
 def test_streams_that_are_woven_otherwise_are_cut_too() -> None:

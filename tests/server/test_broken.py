@@ -28,8 +28,11 @@ def breaks_down() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_ends_the_replies_under_way_and_no_session(gate: Running) -> None:
     with opened(gate) as speaks, opened(gate) as speaks_too, opened(gate) as listens:
+        begun, duty = threading.Event(), gate.service.engine._duty
+        duty.post(lambda: begun.wait(30) and None)  # or a reply may be over before it breaks
         begin(speaks), begin(speaks_too)
-        gate.service.engine._duty.post(breaks_down)
+        duty.post(breaks_down)
+        begun.set()
         for socket in (speaks, speaks_too):
             response = socket.until("response.done")[-1]["response"]
             assert response["status"] == "failed"

@@ -106,7 +106,6 @@ def test_what_cannot_be_is_one_error_and_the_session_goes_on(socket: Socket) -> 
         socket.error("conversation.item.truncate", item_id="mine", content_index=0, audio_end_ms=5)["code"],
         socket.error("input_audio_buffer.commit")["code"],
         socket.error("output_audio_buffer.clear")["code"],
-        socket.error("session.update", session={"audio": {"output": {"speed": 1.2}}})["code"],
         socket.error("session.update", session={"tools": [{"type": "mcp", "server_label": "other"}]})["code"],
     ]
     assert codes[:4] == [
@@ -170,6 +169,25 @@ def test_a_telephone_asks_and_hears_the_answer(server: Running, question: bytes)
         kept = socket.ask("conversation.item.retrieve", "conversation.item.retrieved", item_id=place["item_id"])
         (part,) = kept["item"]["content"]
         assert PARIS.startswith(part["transcript"]) and 3 < len(part["transcript"]) < len(PARIS)
+
+
+def test_it_speaks_faster_and_what_was_heard_is_counted_at_that_speed(server: Running) -> None:
+    pytest.importorskip("av")
+    lasted, kept = [], []
+    for speed, cut_ms in ((1.0, 900), (1.5, 600)):
+        with opened(server) as socket:
+            socket.ask("session.update", "session.updated", session={"audio": {"output": {"speed": speed}}})
+            socket.write("what is the capital of france?")
+            said = [event for event in answered(socket) if event["type"] == "response.output_audio.delta"]
+            lasted.append(sum(len(base64.b64decode(event["delta"])) for event in said) // 2)
+            place = {"item_id": said[0]["item_id"], "content_index": 0}
+            late = lasted[-1] // 24 + 1
+            assert socket.error("conversation.item.truncate", **place, audio_end_ms=late)["param"] == "audio_end_ms"
+            socket.ask("conversation.item.truncate", "conversation.item.truncated", **place, audio_end_ms=cut_ms)
+            item = socket.ask("conversation.item.retrieve", "conversation.item.retrieved", item_id=place["item_id"])
+            kept.append(item["item"]["content"][0]["transcript"])
+    assert lasted[1] == int(lasted[0] / 1.5)
+    assert kept[0] == kept[1] and 3 < len(kept[0]) < len(PARIS)
 
 
 def test_sessions_and_requests_at_the_same_time_get_what_each_gets_alone(server: Running) -> None:

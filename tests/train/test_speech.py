@@ -403,6 +403,12 @@ def test_a_guided_head_is_the_layers_own(stage: SpeechStage) -> None:
     assert guide.look_loss(log, look) == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_a_pause_that_an_engine_names_guides_nowhere(stage: SpeechStage) -> None:
+    ids, words = stage.tokenizer.encode("the sky"), [("the", 0.0, 0.3), ("", 0.3, 0.31), ("sky", 0.31, 0.8)]
+    spans = guide.word_spans(stage.tokenizer, ids, words)
+    assert spans[1] is None and all(span and span[0] < span[1] for span in (spans[0], spans[2]))
+
+
 def test_greedy_stops_by_itself(stage: SpeechStage) -> None:
     lm, width = stage.model.lm.eval(), 32
     prompts = [torch.randn(3, width), torch.randn(5, width)]

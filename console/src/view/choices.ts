@@ -121,6 +121,7 @@ export class Choices {
       microphone: word("microphone"),
       instructions: word("instructions"),
       aloud: given.has("aloud"),
+      speed: word("speed") ? bounded("speed", 0.25, 1.5) : 1,
       interrupts: given.has("interrupts"),
       turns: word("turns") as Settings["turns"],
       link: word("link") as Settings["link"],

@@ -127,6 +127,7 @@ export const EN = {
   own_aloud: "Answered aloud",
   question: "Question beside the recording",
   seed: "Seed",
+  speed: "Speed of the voice",
   ask: "Ask",
   ask_stop: "Stop asking",
   remove: "Remove",

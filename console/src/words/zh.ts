@@ -129,6 +129,7 @@ export const ZH: Record<Word, string> = {
   own_aloud: "出声作答",
   question: "随录音附上的问题",
   seed: "随机种子",
+  speed: "语音速度",
   ask: "提问",
   ask_stop: "停止提问",
   remove: "移除",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from antiphon.rates import SPOKEN_HZ, exact_div
 from antiphon.runtime.events import AudioOut, Text, Think, ToolResult
-from antiphon.runtime.heard import CODE_MS, num_codes
+from antiphon.runtime.heard import duration_ms, num_codes
 from antiphon.runtime.history import Answered, Called, Entry, Spoken
 from antiphon.runtime.live_events import (
     AudioDelta,
@@ -122,14 +122,15 @@ class Answer:
 
     def _remember(self, ids: list[int]) -> str | None:
         turn = f"{self.id}/{self.rounds}"
-        return self._put(Spoken(self._item, turn, tuple(ids), is_speech=self._kind == "speech"))
+        is_speech, speed = self._kind == "speech", self.asked.how.speed
+        return self._put(Spoken(self._item, turn, tuple(ids), is_speech=is_speech, speed=speed))
 
     def _say(self, event: Text) -> TextDelta:
         self._text += event.text
         said_ms = 0
         if self._kind == "speech":
             codes = num_codes(self._generated, self._layout)
-            said_ms = CODE_MS * (codes + 1 if event.spoken else codes)
+            said_ms = duration_ms(codes + 1 if event.spoken else codes, self.asked.how.speed)
         return TextDelta(self.id, self._item, self._index, event.text, said_ms)
 
     def _sound(self, event: AudioOut) -> AudioDelta:

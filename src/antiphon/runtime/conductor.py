@@ -20,7 +20,7 @@ from antiphon.runtime.controller import Controller
 from antiphon.runtime.dialect import by_client
 from antiphon.runtime.dialogue import State
 from antiphon.runtime.events import ToolResult
-from antiphon.runtime.heard import CODE_MS, num_codes
+from antiphon.runtime.heard import duration_ms, num_codes
 from antiphon.runtime.history import Answered, Entry, Heard, History, Spoken, deleted, inserted, place_of, replaced
 from antiphon.runtime.listening import Cutting, Listening
 from antiphon.runtime.live_tools import Around, LiveTools
@@ -316,7 +316,7 @@ class Conductor:
         layout = self.mind.dialect.layout
         if not isinstance(entry, Spoken):
             return
-        is_whole = layout.tts_end in entry.ids and heard_ms >= num_codes(entry.ids, layout) * CODE_MS
+        is_whole = layout.tts_end in entry.ids and heard_ms >= duration_ms(num_codes(entry.ids, layout), entry.speed)
         if is_whole or (entry.heard_ms is not None and entry.heard_ms <= heard_ms):
             return
         self.heard(entry, heard_ms)

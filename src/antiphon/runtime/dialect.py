@@ -67,7 +67,7 @@ class Dialect:
         """The words of an utterance that were heard."""
         if not entry.is_speech:
             return self.tokenizer.decode(entry.ids)
-        return words_of(heard_ids(entry.ids, self.layout, entry.heard_ms), self.tokenizer, self.layout)
+        return words_of(heard_ids(entry.ids, self.layout, entry.heard_ms, entry.speed), self.tokenizer, self.layout)
 
     def transcription(self, entry: Heard) -> Request:
         """The question what was said in a turn. Raises InputError for a model that has not learnt to transcribe."""
@@ -110,7 +110,7 @@ class Dialect:
             return [Tokens(entry.ids)] if entry.ids else [ToolCall(entry.name, entry.arguments)]
         if not entry.is_speech:
             return [Tokens(entry.ids)] if entry.ids else []
-        ids = heard_ids(entry.ids, self.layout, entry.heard_ms)
+        ids = heard_ids(entry.ids, self.layout, entry.heard_ms, entry.speed)
         return [Mark("<tts_start>"), Tokens(ids)] if ids else []
 
     def _message(self, entry: Entry) -> Message | None:

@@ -29,6 +29,7 @@ from antiphon.runtime.events import AudioOut, ToolResult, Utterance
 from antiphon.runtime.generate import check_merged
 from antiphon.runtime.loaded import Loaded
 from antiphon.runtime.mind import Finished, Progress, Request, Told
+from antiphon.runtime.pace import paced
 from antiphon.runtime.wardrobe import tried_on
 from antiphon.text.chat import AudioItem, Message, Piece, Prompt, encode, render_chat
 from antiphon.text.parse import Codes, Event, ParseState, Text, Think
@@ -191,7 +192,7 @@ class EngineMind:
         prompt = self._prompt(pieces, request.messages)
         mouth = None
         if request.form == "speech" and self.voices is not None:
-            mouth = self.voices.utter(request.voice, request.sampling.seed)
+            mouth = paced(self.voices.utter(request.voice, request.sampling.seed), request.speed)
         held = list[Progress]()
         sound = None if mouth is None else self._start(_play(mouth, self.model.marking.begin(), tell))
         try:

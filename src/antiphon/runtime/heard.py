@@ -10,12 +10,24 @@ the cache of the model survives up to the cut.
 """
 
 from collections.abc import Sequence
+from math import floor
 
 from antiphon.rates import CODE_HZ, exact_div
 from antiphon.text.layout import TokenLayout
 from antiphon.text.tokenizer import Tokenizer, decode_bytes
 
-CODE_MS = exact_div(1000, CODE_HZ)  # 40
+CODE_MS = exact_div(1000, CODE_HZ)  # 40, where it is heard at the model's own speed
+EXACT = 6  # decimals within which a number of milliseconds or codes is a whole one
+
+
+def duration_ms(num_codes: int, speed: float = 1.0) -> int:
+    """How long so many codes sound; a millisecond that has begun does not count."""
+    return floor(round(num_codes * CODE_MS / speed, EXACT))
+
+
+def whole_codes(ms: int, speed: float = 1.0) -> int:
+    """How many codes have sounded to their end."""
+    return floor(round(ms * speed / CODE_MS, EXACT))
 
 
 def num_codes(ids: Sequence[int], layout: TokenLayout) -> int:
@@ -28,15 +40,18 @@ def closed(ids: Sequence[int], layout: TokenLayout) -> tuple[int, ...]:
     return (*ids,) if layout.tts_end in ids else (*ids, layout.tts_end)
 
 
-def heard_ids(ids: Sequence[int], layout: TokenLayout, heard_ms: int | None) -> tuple[int, ...]:
+def heard_ids(
+    ids: Sequence[int], layout: TokenLayout, heard_ms: int | None, speed: float = 1.0
+) -> tuple[int, ...]:
     """Of the ids behind `<tts_start>`, those that go with the first `heard_ms`, closed; none where no code was heard.
 
     An utterance that was heard to its end (or with `heard_ms` None) is whole, words behind the speech included.
     """
     if not ids:  # something was said that the model did not generate
         return ()
-    wanted = num_codes(ids, layout) if heard_ms is None else heard_ms // CODE_MS
-    if heard_ms is None or (wanted >= num_codes(ids, layout) and layout.tts_end in ids):
+    whole = num_codes(ids, layout)
+    wanted = whole if heard_ms is None or heard_ms >= duration_ms(whole, speed) else whole_codes(heard_ms, speed)
+    if heard_ms is None or (wanted == whole and layout.tts_end in ids):
         return closed(ids, layout)
     kept = slots = missing = codes = 0
     for at, token in enumerate(ids):

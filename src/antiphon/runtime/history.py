@@ -49,6 +49,7 @@ class Spoken:
     ids: tuple[int, ...]
     is_speech: bool = True
     heard_ms: int | None = None  # None: all of it
+    speed: float = 1.0  # that it was heard at
 
 
 @dataclass(frozen=True)

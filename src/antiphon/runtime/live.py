@@ -26,7 +26,7 @@ from antiphon.runtime.clock import Clock
 from antiphon.runtime.conductor import Conductor
 from antiphon.runtime.controller import Controller
 from antiphon.runtime.dialogue import Phase, Speculations
-from antiphon.runtime.heard import CODE_MS, num_codes
+from antiphon.runtime.heard import duration_ms, num_codes
 from antiphon.runtime.history import Entry, Heard, History, Spoken, deleted, inserted, place_of
 from antiphon.runtime.listening import Cutting, pieces_of
 from antiphon.runtime.live_events import LiveEvent
@@ -204,7 +204,7 @@ class Live:
         entry = conductor.history[place_of(conductor.history, item)]
         if not isinstance(entry, Spoken) or not entry.is_speech:
             raise InputError(f"the item {item!r} is no speech of the assistant; only that can be cut.")
-        duration = num_codes(entry.ids, self._mind.dialect.layout) * CODE_MS
+        duration = duration_ms(num_codes(entry.ids, self._mind.dialect.layout), entry.speed)
         if not 0 <= heard_ms <= duration:
             raise InputError(f"the item lasts {duration} ms; it cannot be cut at {heard_ms} ms.")
         if conductor.is_sounding(item):

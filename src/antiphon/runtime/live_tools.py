@@ -9,7 +9,7 @@ that the history does not hold.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -59,7 +59,7 @@ class LiveTools:
     _given: dict[str, ToolResult] = field(default_factory=dict)  # to a call that is interrupted just now
     _jobs: dict[int, Job] = field(default_factory=dict)
     _saying: dict[int, Job] = field(default_factory=dict)  # fillers, by reply
-    _sounds: dict[tuple[Audio | None, int, str], list[AudioOut]] = field(default_factory=dict)  # fillers that were made
+    _sounds: dict[tuple[Audio | None, int, float, str], list[AudioOut]] = field(default_factory=dict)  # fillers
     _timer: Timer | None = None
 
     def foresee(self, reply: int, call: ToolCall, asked: Asked) -> None:
@@ -185,13 +185,14 @@ class LiveTools:
         how = asked.how
         if how.form != "speech":
             return
-        made = self._sounds.get((how.voice, how.spoken_seed, order.language))
+        made = self._sounds.get((how.voice, how.spoken_seed, how.speed, order.language))
         if made is not None:
             for sound in made:
                 self._say(reply, sound)
             return
         try:
             request = self.mind.dialect.reading(FILLERS[order.language], how.voice, how.spoken_seed)
+            request = replace(request, speed=how.speed)
         except InputError:  # it has not learnt to
             return
         self.hush(reply)
@@ -204,7 +205,7 @@ class LiveTools:
             if isinstance(news, Finished):
                 self._saying.pop(reply, None)
                 if not news.error and sounds:
-                    self._sounds[request.voice, request.sampling.seed, language] = sounds
+                    self._sounds[request.voice, request.sampling.seed, request.speed, language] = sounds
             elif isinstance(news.event, AudioOut):
                 sounds.append(news.event)
                 self._say(reply, news.event)

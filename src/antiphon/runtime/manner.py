@@ -35,6 +35,7 @@ class How:
     seed: int = 0
     max_tokens: int = 2048
     voice: Audio | None = None  # a recording of the voice; None: the model's own
+    speed: float = 1.0  # of its sound
 
     @property
     def spoken_seed(self) -> int:

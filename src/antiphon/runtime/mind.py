@@ -37,6 +37,7 @@ class Request:
     sampling: Sampling = Sampling()
     max_tokens: int = 2048
     voice: Audio | None = None  # a recording of the voice to speak with; None: the model's own
+    speed: float = 1.0  # of its sound: so many times as fast as the model speaks
     mends: bool = True  # a call that is nearly right is one; without it, it stays words
 
 

@@ -58,7 +58,7 @@ class Rounds:
         tools = (*how.tools, *map(by_client, how.functions))
         messages = (*dialect.opening(how.system, tools), *dialect.messages(history))
         sampling = dialect.sampling(seed=how.seed) if how.sampling is None else how.sampling
-        return Request(messages, how.form, tools, sampling, how.max_tokens, how.voice)
+        return Request(messages, how.form, tools, sampling, how.max_tokens, how.voice, how.speed)
 
     def begin(self, reply: int, history: History, asked: Asked) -> Round:
         """Generate a round."""

@@ -2,12 +2,15 @@
 
 Names of models and voices are taken as they come and mean the one that is there. What has no effect: noise reduction,
 tracing, stored prompts, reasoning; `tool_choice` beyond "none", for nothing can make the model call. What would change
-what is heard and cannot be done is refused: another speed, tools of MCP servers that nobody has set up here.
+what is heard and cannot be done is refused: another speed where FFmpeg is missing, tools of MCP servers that nobody
+has set up here.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from antiphon.errors import InputError
+from antiphon.runtime import pace
 from antiphon.runtime.dialogue import Manners
 from antiphon.runtime.manner import How, Settings
 from antiphon.runtime.semantic import SemanticVad
@@ -52,10 +55,7 @@ def live_settings(session: Session, own: Sequence[Tool] = ()) -> Settings:
 def how_of(session: RealtimeSession, wish: ResponseConfig | None = None, own: Sequence[Tool] = ()) -> How:
     """How one reply is made: as the session says, but for what the client wants otherwise this time."""
     wish = wish or ResponseConfig()
-    if session.audio.output.speed != 1.0:
-        asked = session.audio.output.speed
-        what = f"A speed of {asked:g} is asked for; in a conversation the model speaks at its own, 1: leave speed out."
-        raise Refusal(what, code=INVALID_VALUE, param="session.audio.output.speed")
+    check_speed(session.audio.output.speed, "session.audio.output.speed")
     tools, path = (session.tools, "session.tools") if wish.tools is None else (wish.tools, "response.tools")
     here = narrowed(own, tools, path)  # refused also where nothing may be called
     choice = session.tool_choice if wish.tool_choice is None else wish.tool_choice
@@ -68,7 +68,16 @@ def how_of(session: RealtimeSession, wish: ResponseConfig | None = None, own: Se
         functions=() if choice == "none" else _functions(tools),
         max_tokens=MAX_TOKENS if most == "inf" else most,
         seed=session.seed or 0,
+        speed=session.audio.output.speed,
     )
+
+
+def check_speed(speed: float, param: str) -> None:
+    """Raises Refusal for a speed that cannot be had here."""
+    try:
+        pace.check(speed)
+    except InputError as error:
+        raise Refusal(str(error), code=INVALID_VALUE, param=param) from None
 
 
 def _functions(tools: Tools) -> tuple[Mapping[str, Any], ...]:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from antiphon.runtime.batch import bucket_for
 from antiphon.runtime.clock import Clock
-from antiphon.runtime.engine import Engine, Voices
+from antiphon.runtime.engine import Engine
 from antiphon.runtime.engine_mind import EngineMind
 from antiphon.runtime.listening import Cutting
 from antiphon.runtime.live import Live
@@ -32,7 +32,6 @@ from antiphon.server.cast import Cast
 from antiphon.server.keys import Keyring
 from antiphon.server.limits import Places, Rates
 from antiphon.server.metrics import Metrics
-from antiphon.server.pace import PacedVoices
 from antiphon.server.protocol.ids import Ids
 from antiphon.server.protocol.refusal import Refusal
 from antiphon.server.settings import Settings
@@ -120,12 +119,9 @@ class Service:
             mind = TracedMind(mind, self.settings.trace)
         return Live(mind, clock, self.ids, tell, LiveSettings(), self.vad, Cutting.of(self.model.variant))
 
-    def open_mind(self, speed: float = 1.0) -> EngineMind:
-        """The model for one request, in a conversation of its own; what it says is heard at `speed`."""
-        voices: Voices | None = self.voices
-        if voices is not None and speed != 1.0:
-            voices = PacedVoices(voices, speed)
-        return EngineMind(self.model, self.engine, voices, self._name())
+    def open_mind(self) -> EngineMind:
+        """The model for one request, in a conversation of its own."""
+        return EngineMind(self.model, self.engine, self.voices, self._name())
 
     def _name(self) -> str:
         """Of a conversation that no other has had."""

@@ -1,13 +1,13 @@
 """`POST /v1/audio/speech`: a text read aloud.
 
-`speed` is that of the sound (`pace.py`): the model reads at its own. `instructions` are taken and have no effect: the
-released prompts for reading aloud have no place for them.
+`speed` is that of the sound (`runtime/pace.py`): the model reads at its own. `instructions` are taken and have no
+effect: the released prompts for reading aloud have no place for them.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from antiphon.audio.wave import Audio
 from antiphon.errors import InputError
 from antiphon.rates import SPOKEN_HZ
 from antiphon.runtime.events import AudioOut
+from antiphon.server.live_settings import check_speed
 from antiphon.server.one_turn import Reached, one_turn
 from antiphon.server.protocol.audio_http import (
     SpeechDelta,
@@ -56,11 +57,12 @@ class Speech:
             raise InputError("there is no text to speak; give at least a word.")
         if not service.model.speaks:
             raise InputError(f"{service.model.name} answers in text only; ask for text.")
+        check_speed(asked.speed, "speed")
         with service.requests.place(owner), service.metrics.running.track_inprogress():
             name = asked.voice if isinstance(asked.voice, str) else asked.voice.id
             voice = await asyncio.to_thread(service.cast.find, name)
-            mind = service.open_mind(asked.speed)
-            request = mind.dialect.reading(asked.input, voice)
+            mind = service.open_mind()
+            request = replace(mind.dialect.reading(asked.input, voice), speed=asked.speed)
             async with aclosing(one_turn(mind, [], lambda _: request)) as events:
                 async for event in events:
                     if isinstance(event, AudioOut):

@@ -96,7 +96,7 @@ def word_spans(tokenizer: Tokenizer, ids: Sequence[int], words: Sequence[Word]) 
     text = "".join(pieces).lower()
     for word, _, _ in words:
         start = text.find(word.lower(), at)
-        if start < 0:
+        if start < 0 or not word:  # an engine may name a pause, which nothing writes
             spans.append(None)
             continue
         at = start + len(word)

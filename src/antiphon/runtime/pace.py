@@ -2,13 +2,15 @@
 
     mouth ── sound at the model's own speed ──> Stretch ──> faster or slower ── mark ──> client
 
-The mark would not outlive it, so it comes behind. This is for what is read aloud; in a conversation what was heard is
-counted in codes, and the model speaks at its own speed.
+The mark would not outlive it, so it comes behind. An utterance of n samples becomes one of n / speed, to the sample, so
+that what was heard of it can still be counted in codes (`heard.py`).
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.util import find_spec
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -16,25 +18,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from antiphon.audio.wave import Audio
-from antiphon.rates import SPOKEN_HZ
-from antiphon.runtime.engine import Mouth, Voices
-from antiphon.server.protocol.refusal import INVALID_VALUE, Refusal
+from antiphon.errors import InputError
+from antiphon.rates import SPOKEN_HZ, exact_div
+from antiphon.runtime.engine import Mouth
+from antiphon.runtime.heard import EXACT
 
+PER_MS = exact_div(SPOKEN_HZ, 1000)  # samples
 MOST = 2.0  # of one filter: beyond it, it leaves sound out instead of joining it; below its inverse it is not defined
+
+
+def check(speed: float) -> None:
+    """Raises InputError for another speed than the model's own where FFmpeg is not installed."""
+    if speed != 1.0 and find_spec("av") is None:
+        raise InputError("another speed needs a library that is not installed (antiphon[webrtc]); leave speed out.")
 
 
 class Stretch:
     """A stream of sound at another speed; the same pieces give the same sound."""
 
     def __init__(self, speed: float) -> None:
-        """Raises Refusal where FFmpeg is not installed."""
-        try:
-            import av
-        except ImportError:
-            what = "Another speed needs a library that this server lacks (antiphon[webrtc]); leave speed out."
-            raise Refusal(what, code=INVALID_VALUE, param="speed") from None
-        self._av, self._position = av, 0
+        """Raises InputError where FFmpeg is not installed."""
+        check(speed)
+        import av
+
+        self._av, self._speed = av, speed
+        self._position = self._made = 0  # samples that were pushed, and that were yielded
+        self._ready = torch.zeros(0)
         self._graph = av.filter.Graph()
         base = Fraction(1, SPOKEN_HZ)
         nodes = [self._graph.add_abuffer(sample_rate=SPOKEN_HZ, format="flt", layout="mono", time_base=base)]
@@ -45,19 +54,32 @@ class Stretch:
         self._graph.configure()
 
     def push(self, wave: Float[Tensor, " n"]) -> Iterator[Float[Tensor, " m"]]:
-        """The sound that became ready."""
+        """The sound that became ready, whole milliseconds of it."""
         frame = self._av.AudioFrame.from_ndarray(wave.numpy().reshape(1, -1), format="flt", layout="mono")
         frame.sample_rate, frame.pts = SPOKEN_HZ, self._position
         self._position += len(wave)
         self._graph.push(frame)
-        yield from self._ready()
+        self._ready = torch.cat([self._ready, *self._pulled()])
+        if whole := min(len(self._ready), self._due()) // PER_MS * PER_MS:
+            yield self._taken(whole)
 
     def finish(self) -> Iterator[Float[Tensor, " m"]]:
-        """What is left."""
+        """What is left; where the filter ends early there is silence."""
         self._graph.push(None)
-        yield from self._ready()
+        if due := self._due():
+            self._ready = torch.cat([self._ready, *self._pulled(), torch.zeros(due)])
+            yield self._taken(due)
 
-    def _ready(self) -> Iterator[Float[Tensor, " m"]]:
+    def _due(self) -> int:
+        """Samples that what was pushed becomes and that were not yielded."""
+        return floor(round(self._position / self._speed, EXACT)) - self._made
+
+    def _taken(self, samples: int) -> Float[Tensor, " m"]:
+        wave, self._ready = self._ready[:samples], self._ready[samples:]
+        self._made += samples
+        return wave
+
+    def _pulled(self) -> Iterator[Float[Tensor, " m"]]:
         while True:
             try:
                 frame: Any = self._graph.pull()
@@ -76,22 +98,8 @@ def factors(speed: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class PacedVoices:
-    """Voices that speak faster or slower. See `Voices`."""
-
-    voices: Voices
-    speed: float
-
-    def utter(self, clip: Audio | None = None, seed: int = 0) -> "PacedMouth":
-        return PacedMouth(self.voices.utter(clip, seed), Stretch(self.speed))
-
-    async def close(self) -> None:
-        await self.voices.close()
-
-
-@dataclass(frozen=True)
 class PacedMouth:
-    """A mouth whose sound is stretched. See `Mouth`."""
+    """A mouth whose sound is stretched. See `Mouth`, but for its 960 samples a code: they become 960 / speed."""
 
     mouth: Mouth
     stretch: Stretch
@@ -111,3 +119,8 @@ class PacedMouth:
                 yield stretched
         for stretched in self.stretch.finish():
             yield stretched
+
+
+def paced(mouth: Mouth, speed: float) -> Mouth:
+    """A mouth that speaks so many times as fast."""
+    return mouth if speed == 1.0 else PacedMouth(mouth, Stretch(speed))
