@@ -37,6 +37,7 @@ from recipes.nano.codec import PREPARE
 
 SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
 WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
+HEARD = replace(WEIGHTS, slot=1.0)  # a class that is named is one word among a hundred: so it is not drowned
 HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05, cut=0.15)
 NOTICING = replace(HELPS, traits=1.0)
 LISTENING = Helps(reading=1.0, row_norm=0.05, traits=2.0, decoder=False)
@@ -110,48 +111,48 @@ LISTEN = (part("caption", 60.0, "skills-caption"), part("asr", 25.0, "skills-asr
 NOTICE = (
     part("page", 1.0, "sums"),
     part("page", 2.0, "spelt"),
-    part("asr", 6.0),
-    part("asr", 10.0, "skills-asr"),
+    part("asr", 4.0),
+    part("asr", 6.0, "skills-asr"),
     part("asr", 1.0, "salad", pseudo=1.0),
-    part("tts", 5.0),
-    part("tts", 5.0, "skills-tts"),
+    part("tts", 4.0),
+    part("tts", 4.0, "skills-tts"),
     part("s2tt", 1.0),
-    part("s2tt", 7.0, "skills-s2tt"),
+    part("s2tt", 9.0, "skills-s2tt"),
     part("t2st", 1.0),
     part("s2st", 5.0, "skills-s2st"),
     part("interleave", 1.0),
-    part("talk", 5.0),
-    part("talk", 10.0, "skills-talk"),
-    part("talk", 5.0, "mute"),
+    part("talk", 4.0),
+    part("talk", 8.0, "skills-talk"),
+    part("talk", 4.0, "mute"),
     part("talk", 1.0, "voiceless", pseudo=1.0),
     part("answer", 1.0, pseudo=0.2),
     part("answer", 5.0, "skills-answer"),
-    part("answer", 10.0, "skills-hear"),
+    part("answer", 18.0, "skills-hear"),
     part("answer", 1.0, "skills-written", pseudo=1.0),
-    part("caption", 6.0, "skills-caption"),
+    part("caption", 8.0, "skills-caption"),
     part("tool", 1.0),
-    part("tool", 6.0, "skills-tool"),
-    part("think", 4.0, "skills-think"),
+    part("tool", 7.0, "skills-tool"),
+    part("think", 3.0, "skills-think"),
 )
 COOLDOWN = (
     part("page", 2.0, "spelt"),
-    part("asr", 7.0),
-    part("asr", 10.0, "skills-asr"),
-    part("tts", 6.0),
+    part("asr", 8.0),
+    part("asr", 9.0, "skills-asr"),
+    part("tts", 5.0),
     part("tts", 6.0, "skills-tts"),
-    part("s2tt", 6.0, "skills-s2tt"),
+    part("s2tt", 8.0, "skills-s2tt"),
     part("s2st", 1.0),
     part("s2st", 5.0, "skills-s2st"),
     part("interleave", 1.0),
-    part("talk", 8.0),
-    part("talk", 12.0, "skills-talk"),
-    part("talk", 7.0, "mute"),
+    part("talk", 7.0),
+    part("talk", 10.0, "skills-talk"),
+    part("talk", 6.0, "mute"),
     part("answer", 1.0),
     part("answer", 4.0, "skills-answer"),
-    part("answer", 10.0, "skills-hear"),
+    part("answer", 12.0, "skills-hear"),
     part("caption", 2.0, "skills-caption"),
     part("tool", 1.0),
-    part("tool", 6.0, "skills-tool"),
+    part("tool", 7.0, "skills-tool"),
     part("think", 5.0, "skills-think"),
 )
 SFT = (
@@ -177,14 +178,14 @@ WORDS = Rates(llm=1.5e-3, embed=1.5e-3, head=1.5e-3)
 
 def speech(name: str, steps: int, parts: tuple[Part, ...], rates: Rates, after: str | None, **more: object) -> Run:
     """A stage of the language model; `more` are further options."""
-    usual: dict[str, object] = {"coder": "tokenizer", "voice": "codec", "helps": HELPS, "piece_s": PIECE_S}
+    usual: dict[str, object] = {"coder": "tokenizer", "voice": "codec", "helps": HELPS, "piece_s": PIECE_S,
+                                "weights": WEIGHTS}  # fmt: skip
     options = SpeechOptions(
         prepare=PREPARE,
         dev="dev.jsonl",
         dev_count=64,
         parts=parts,
         rates=rates,
-        weights=WEIGHTS,
         batch=BATCH,
         **usual | more,  # type: ignore[arg-type]
     )
@@ -271,10 +272,14 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
         *begun,
         replace(speech("main", 6000, MAIN, ALL, begun[-1].name), schedule=Schedule(floor=0.4)),
         listen("main", 6000),
-        speech("notice", 4000, NOTICE, ALL, "listen", helps=NOTICING),
+        speech("notice", 12000, NOTICE, ALL, "listen", helps=NOTICING, weights=HEARD),
         replace(
-            speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "notice", helps=NOTICING), schedule=falling
+            speech("cooldown", 3000, COOLDOWN, replace(ALL, encoder=2e-4), "notice", helps=NOTICING, weights=HEARD),
+            schedule=falling,
         ),
-        replace(speech("sft", 1200, SFT, slow, "cooldown", learns="last"), schedule=replace(falling, floor=0.1)),
+        replace(
+            speech("sft", 1200, SFT, slow, "cooldown", learns="last", weights=HEARD),
+            schedule=replace(falling, floor=0.1),
+        ),
     ]
     return [of_model(run, begin or "nano") for run in stages]

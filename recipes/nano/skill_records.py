@@ -169,11 +169,16 @@ def record(made: Conversation, heard: Sequence[Heard], replies: Sequence[tuple[i
         thought = (Thought(turn.think),) if turn.think and made.task == "think" else ()
         answer = turn.reply if spoken is None or reply is None else spoken[reply]
         messages.append(Said(role="assistant", items=(*thought, answer)))
-    return Record(id=f"{task} {id}", task=task, messages=tuple(messages), slots=slots(made.turns[-1]))
+    last = made.turns[-1]
+    told = (last.reply,) if made.task in ("translate", "interpret") else slots(last)
+    return Record(id=f"{task} {id}", task=task, messages=tuple(messages), slots=told)
 
 
 def slots(turn: Turn) -> tuple[str, ...]:
-    """The English words of a reply that only hearing tells: what fills slots, and the class that is named."""
+    """The words of a reply that only hearing tells: what fills slots, and the class that is named."""
+    if turn.language == "zh":
+        names = {value for _, value in turn.slots} | {name for group in turn.must for name in group}
+        return tuple(sorted(name for name in names if name and name in turn.reply and not name.isascii()))
     filled = {word for _, value in turn.slots for word in words_of(value)}
     filled |= {word for group in turn.must for name in group for word in words_of(name)}
     return tuple(word for word in words_of(turn.reply) if word in filled - {"a", "an", "the", "in"})

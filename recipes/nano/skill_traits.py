@@ -67,7 +67,7 @@ def captions(corpus: Path, name: str) -> Iterator[Record]:
         if text:
             system = Said(role="system", items=(task_prompt(ASKED[language]).system,))
             said = (Said(role="human", items=(heard,)), Said(role="assistant", items=(text,)))
-            yield Record(id=f"caption {name} {number}", task="caption", messages=(system, *said))
+            yield Record(id=f"caption {name} {number}", task="caption", messages=(system, *said), slots=(text,))
 
 
 def caption(told: dict[str, str], language: Language) -> str:

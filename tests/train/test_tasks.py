@@ -31,7 +31,7 @@ from antiphon.train.records import (
 )
 from antiphon.train.show import legend, show
 from antiphon.train.sounds import Sounds
-from antiphon.train.tasks import NOTHING, SPEECH, SPEECH_PAD, TEXT, TEXT_PAD, THINK, TOOL, make
+from antiphon.train.tasks import NOTHING, SLOT, SPEECH, SPEECH_PAD, TEXT, TEXT_PAD, THINK, TOOL, make
 from tests.train import corpus
 
 HEARD = Heard(audio="heard/00000:1", said="paris")
@@ -169,6 +169,19 @@ def test_of_mute_speech_the_words_alone_are_learned(builder: Builder) -> None:
     assert learned(builder, given, TEXT) == list(words[len(builder.tokenizer.encode("the")) :])
     talk = make("talk", "x", HEARD, replace(spoken(), mute=True), HEARD, spoken("is rome"))
     assert len(builder.build(talk, "0").sounds) == 2  # what stands before what is learned stays
+
+
+def test_words_that_only_hearing_tells_are_of_their_own_kind(sounds: Sounds) -> None:
+    plain, apart = (
+        Builder(corpus.tokenizer(), variant("nano"), sounds, longest=400, slots=slots) for slots in (False, True)
+    )
+    for reply in ("the capital is rome", spoken("the capital is rome")):
+        told = make("answer" if isinstance(reply, str) else "talk", "x", HEARD, "is rome", HEARD, reply, slots=["Rome"])
+        one, other = plain.build(told, "0"), apart.build(told, "0")
+        assert one.ids == other.ids and not learned(plain, one, SLOT)
+        assert apart.tokenizer.decode(learned(apart, other, SLOT)).strip() == "rome"  # of the last reply alone
+        both = [n for n, kind in enumerate(other.kinds) if kind in (TEXT, SLOT)]
+        assert both == [n for n, kind in enumerate(one.kinds) if kind == TEXT]
 
 
 def test_an_earlier_reply_that_was_cut_short_is_read_as_it_was_heard_and_not_learned(sounds: Sounds) -> None:

@@ -8,9 +8,11 @@ it was trained; where it reads `<audio_patch>`, `SoundRows` say what is heard: a
 `guides` and `copies` tell where a guided head should look (`antiphon.train.guide`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import accumulate
 from random import Random
 
 from antiphon.errors import AntiphonError
@@ -39,6 +41,7 @@ from antiphon.train.records import (
 from antiphon.train.sounds import Sounds
 from antiphon.train.tasks import (
     NOTHING,
+    SLOT,
     SPEECH,
     SPEECH_PAD,
     TEXT,
@@ -102,6 +105,11 @@ class Example:
         self.ids += ids
         self.kinds += [kind] * len(ids)
 
+    def add_kinds(self, ids: Sequence[int], kinds: Sequence[int]) -> None:
+        """Append ids, each of its own kind."""
+        self.ids += ids
+        self.kinds += kinds
+
     def cut(self) -> None:
         """Drop what stands behind the last id that is learned: nothing looks back from there."""
         end = 1 + max((n for n, kind in enumerate(self.kinds) if kind != NOTHING), default=len(self.ids) - 1)
@@ -126,14 +134,16 @@ class Builder:
         piece_s: tuple[float, float] = (PIECE_S, PIECE_S),
         misread: Sequence[int] = (),
         cut: float = 0.0,
+        slots: bool = False,
     ) -> None:
         """`longest` positions an example may take; sounds are cut into pieces of a random length within `piece_s`.
 
-        `cut` is the share of earlier spoken replies that the user did not hear to their end.
+        `cut` is the share of earlier spoken replies that the user did not hear to their end. With `slots` the words
+        of a last reply that only hearing tells (`Record.slots`) are of a kind of their own.
         """
         self.tokenizer, self.variant, self.sounds = tokenizer, variant, sounds
         self.layout = tokenizer.layout() if layout is None else layout
-        self.longest, self.piece_s, self.misread, self.cut = longest, piece_s, misread, cut
+        self.longest, self.piece_s, self.misread, self.cut, self.slots = longest, piece_s, misread, cut, slots
         self.encode = lru_cache(100_000)(lambda text: tuple(tokenizer.encode(text)))
 
     def build(self, record: Record, seed: str, *, pseudo: bool = False, learns: Learns | None = None) -> Example:
@@ -234,7 +244,7 @@ class Builder:
             raise bad(example.record, "the target is empty; give the reply words, speech or a call.")
         for item in message.items:
             if isinstance(item, Spoken):
-                self._speak(example, item)
+                self._speak(example, message, item)
             elif isinstance(item, Given):
                 example.add(self.encode(item.text))
             elif isinstance(item, Thought):
@@ -244,7 +254,7 @@ class Builder:
             elif isinstance(item, str):
                 ids = self.encode(item)
                 _copy(example, ids, len(example.ids) - 1, 1)
-                example.add(ids, TEXT)
+                example.add_kinds(ids, self._kinds(example.record, message, item, ids))
             else:
                 raise bad(example.record, "the reply holds audio that is heard; a reply is text, speech or a call.")
 
@@ -299,9 +309,10 @@ class Builder:
         example.add(prompt.ids)
         return start
 
-    def _speak(self, example: Example, spoken: Spoken) -> None:
+    def _speak(self, example: Example, message: Said, spoken: Spoken) -> None:
         """Text and codes, woven; each slot is learned as what stands in it, of mute speech the text alone."""
         layout, text = self.layout, self.encode(spoken.text)
+        kinds = self._kinds(example.record, message, spoken.text, text)
         given = len(self._given(example, spoken))
         group, begin = layout.text_per_group + layout.audio_per_group, len(example.ids) + 1
         woven = layout.interleave(text, self.codes(spoken))
@@ -314,7 +325,8 @@ class Builder:
             elif token == layout.tts_pad:
                 example.add([token], NOTHING if spoken.mute else TEXT_PAD)
             else:
-                example.add([token], NOTHING if number * layout.text_per_group + within < given else TEXT)
+                at = number * layout.text_per_group + within
+                example.add([token], NOTHING if at < given else kinds[at])
         if layout.text_per_group == 1:
             words = () if spoken.mute else spoken.words
             example.guides += guide.spoken(self.tokenizer, layout, text, words, begin, len(woven) - 2)
@@ -328,6 +340,19 @@ class Builder:
             why = f"the speech {spoken.text!r} does not begin, token by token, with what is given, {spoken.given!r}."
             raise bad(example.record, why)
         return given
+
+    def _kinds(self, record: Record, message: Said, text: str, ids: Sequence[int]) -> list[int]:
+        """The kind of each token of a text in a reply."""
+        if not self.slots or not record.slots or message is not record.messages[-1]:
+            return [TEXT] * len(ids)
+        whole, ends = text.lower().encode(), list(accumulate(len(self.tokenizer.token_bytes(i)) for i in ids))
+        slots = [re.escape(slot.lower().encode()) for slot in record.slots]
+        spans = [found.span() for slot in slots for found in re.finditer(slot, whole)]
+        begins = [0, *ends[:-1]]
+        return [
+            SLOT if any(a < end and begin < b for a, b in spans) else TEXT
+            for begin, end in zip(begins, ends, strict=True)
+        ]
 
     def _think(self, example: Example, thought: Thought) -> None:
         """The prefix is given, the thought up to its end is learned, the empty line after it is given."""

@@ -67,6 +67,7 @@ class Weights:
     speech_pad: float = WEIGHTS["speech_pad"]
     tool: float = WEIGHTS["tool"]
     think: float = WEIGHTS["think"]
+    slot: float = WEIGHTS["slot"]  # 0: such words are text like the others
 
 
 @dataclass(frozen=True, kw_only=True)

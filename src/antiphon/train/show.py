@@ -18,7 +18,7 @@ from antiphon.train.tasks import MODALITIES, NOTHING
 from antiphon.weights.find import find
 from antiphon.weights.folder import open_folder
 
-COLOURS = dict(zip(MODALITIES, (32, 36, 33, 90, 35, 34), strict=True))
+COLOURS = dict(zip(MODALITIES, (32, 36, 33, 90, 35, 34, 31), strict=True))
 GREY = 2
 
 

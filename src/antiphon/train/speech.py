@@ -101,6 +101,7 @@ class SpeechStage(Stage):
                 piece_s=piece_s,
                 misread=word_ids,
                 cut=cut,
+                slots=options.weights.slot > 0,
             )
             for piece_s, cut in ((options.piece_s, options.helps.cut), ((float(PIECE_S), float(PIECE_S)), 0.0))
         )

@@ -35,11 +35,13 @@ from antiphon.train.records import Heard, Item, Record, Said, Spoken
 Learns = Literal["assistant", "last", "all"]
 
 # The kinds of a token. NOTHING is context; the rest are learned, each with its own weight.
-NOTHING, TEXT, SPEECH, TEXT_PAD, SPEECH_PAD, TOOL, THINK = range(7)
-MODALITIES = ("text", "speech", "text_pad", "speech_pad", "tool", "think")  # kinds 1 to 6, by name
-# Our assumption, not published: a padded text slot says "go on speaking", a padded speech slot says nothing new.
+NOTHING, TEXT, SPEECH, TEXT_PAD, SPEECH_PAD, TOOL, THINK, SLOT = range(8)
+MODALITIES = ("text", "speech", "text_pad", "speech_pad", "tool", "think", "slot")  # kinds 1 to 7, by name
+# Our assumption, not published: a padded text slot says "go on speaking", a padded speech slot says nothing new. With a
+# weight for "slot" the words that only hearing tells are of that kind, as heavy as all other words together; without
+# one they are text like the others.
 WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"text": 1.0, "speech": 1.0, "text_pad": 0.5, "speech_pad": 0.0, "tool": 1.0, "think": 1.0}
+    {"text": 1.0, "speech": 1.0, "text_pad": 0.5, "speech_pad": 0.0, "tool": 1.0, "think": 1.0, "slot": 0.0}
 )
 
 
