@@ -13,7 +13,7 @@ from torch import Tensor
 from antiphon.config import to_dict
 from antiphon.errors import ConfigError
 from antiphon.train import guide, watch
-from antiphon.train.decode import greedy
+from antiphon.train.decode import Reply, greedy, reply
 from antiphon.train.ears import EarOptions
 from antiphon.train.examples import packed
 from antiphon.train.helps import Helps
@@ -417,6 +417,11 @@ def test_greedy_stops_by_itself(stage: SpeechStage) -> None:
     assert both == alone and all(len(made) == 6 for made in both)
     stop = both[0][2]
     assert greedy(lm, prompts[:1], stop=stop, limit=6)[0] == both[0][: both[0].index(stop)]
+
+
+def test_a_thought_is_no_part_of_the_reply(stage: SpeechStage) -> None:
+    ids = stage.tokenizer.encode("is it rome? it is.</think>\n\nyes")
+    assert reply(ids, stage.tokenizer, stage.layout, False) == Reply("yes")
 
 
 def test_heads_that_are_not_there() -> None:

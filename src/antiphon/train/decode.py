@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from antiphon.model.speech_lm import SpeechLM
 from antiphon.text.layout import TokenLayout
+from antiphon.text.parse import THOUGHT
 from antiphon.text.tokenizer import Tokenizer
 from antiphon.train.examples import Example
 from antiphon.train.learner import Batch, Learner
@@ -54,7 +55,8 @@ class Reply:
 
 
 def reply(ids: Sequence[int], tokenizer: Tokenizer, layout: TokenLayout, aloud: bool) -> Reply:
-    """The reply that these ids are; `aloud`: the prompt has already opened the mouth."""
+    """The reply that these ids are, without a thought before it; `aloud`: the prompt has already opened the mouth."""
     parts = layout.split([i for i in ids if i <= layout.audio_pad], speaking=aloud)
     codes = tuple(layout.code_of(i) for i in parts.speech if layout.is_speech(i))
-    return Reply(tokenizer.decode([*parts.text, *parts.other]).strip(), codes)
+    text = tokenizer.decode([*parts.text, *parts.other])
+    return Reply(text.rpartition(THOUGHT)[2].strip(), codes)

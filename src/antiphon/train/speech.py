@@ -101,9 +101,12 @@ class SpeechStage(Stage):
                 piece_s=piece_s,
                 misread=word_ids,
                 cut=cut,
-                slots=options.weights.slot > 0,
+                slots=slots,
             )
-            for piece_s, cut in ((options.piece_s, options.helps.cut), ((float(PIECE_S), float(PIECE_S)), 0.0))
+            for piece_s, cut, slots in (
+                (options.piece_s, options.helps.cut, options.weights.slot > 0),
+                ((float(PIECE_S), float(PIECE_S)), 0.0, False),
+            )
         )
         torch.manual_seed(run.seed)
         lexicon = Lexicon.load(self.data / options.lexicon) if options.helps.phones or options.helps.aligned else None
