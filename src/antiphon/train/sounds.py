@@ -10,7 +10,6 @@ Shards are opened when first asked for and stay mapped, so a row costs its own b
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from antiphon.train.records import Heard
 
 OPEN_SHARDS = 256
 OPEN_INDEXES = 4096
+PLACE = ("offset", "length", "rate")
 
 
 def parse_reference(reference: str) -> tuple[str, int, int]:
@@ -43,12 +43,12 @@ class Sounds:
     def __init__(self, folder: Path, codes: Path | None = None, coder: Feature | None = None) -> None:
         self.folder, self._codes, self._coder = folder, codes, coder
         self._corpus = lru_cache(OPEN_SHARDS)(lambda name: Corpus([folder / name]))
-        self._index = lru_cache(OPEN_INDEXES)(lambda name, shard: read_index(folder / name, shard))
+        self._index = lru_cache(OPEN_INDEXES)(self._read_index)
         self._sound = lru_cache(OPEN_SHARDS)(self._open)
         self._shard_codes = lru_cache(OPEN_SHARDS)(self._open_codes)
 
-    def row(self, reference: str) -> dict[str, Any]:
-        """What the index says of a row. Raises InputError where there is none."""
+    def row(self, reference: str) -> dict[str, int]:
+        """Where a row lies: `offset` and `length` in samples, `rate` in Hz. Raises InputError where there is none."""
         name, shard, row = parse_reference(reference)
         rows = self._index(name, shard)
         if row >= len(rows):
@@ -59,7 +59,7 @@ class Sounds:
         """How many samples a heard sound has at 16 kHz."""
         row = self.row(heard.audio)
         begin, end = self._span(heard, row)
-        return -(-(end - begin) * HEARD_HZ // int(row["rate"]))
+        return -(-(end - begin) * HEARD_HZ // row["rate"])
 
     def wave(self, heard: Heard) -> Float[Tensor, " n"]:
         """The samples of a heard sound at 16 kHz."""
@@ -67,7 +67,7 @@ class Sounds:
         name, shard, _ = parse_reference(heard.audio)
         begin, end = self._span(heard, row)
         samples = cut(self._sound(name, shard), row["offset"] + begin, end - begin)
-        return resample(torch.from_numpy(samples), int(row["rate"]), HEARD_HZ)
+        return resample(torch.from_numpy(samples), row["rate"], HEARD_HZ)
 
     def codes(self, reference: str) -> tuple[int, ...]:
         """The speech codes of a row."""
@@ -80,8 +80,12 @@ class Sounds:
             raise InputError(f"the codes {reference} are missing: the shard has {len(at) - 1} rows; make them again.")
         return tuple(codes[at[row] : at[row + 1]].tolist())
 
-    def _span(self, heard: Heard, row: dict[str, Any]) -> tuple[int, int]:
-        length = int(row["length"])
+    def _read_index(self, name: str, shard: int) -> list[dict[str, int]]:
+        """Of each row what is asked for again and again: what else is said of it would fill the memory."""
+        return [{key: int(row[key]) for key in PLACE} for row in read_index(self.folder / name, shard)]
+
+    def _span(self, heard: Heard, row: dict[str, int]) -> tuple[int, int]:
+        length = row["length"]
         begin, end = heard.span or (0, length)
         if not 0 <= begin <= end <= length:
             raise InputError(f"the span {begin} to {end} reaches outside {heard.audio}, which has {length} samples.")
