@@ -9,9 +9,10 @@ from antiphon.data.engines import catalogue
 from antiphon.data.skills.catalogue import TASKS
 from antiphon.data.skills.classes import DIMENSIONS
 from antiphon.data.skills.spec import SkillSpec
+from antiphon.data.store import read_index
 from antiphon.text.toolcall import ToolCall
 from antiphon.train.records import Heard, Record, Spoken, Thought, read_records, write_records
-from antiphon.train.sounds import Sounds
+from antiphon.train.sounds import Sounds, parse_reference
 from antiphon.train.tasks import needs
 from antiphon.train.traits import Traits
 from recipes.nano import skill_records, skill_traits
@@ -44,7 +45,9 @@ def test_records_are_what_the_trainer_reads(records: tuple[Path, dict[str, list[
                 assert len(sounds.wave(heard)) == end - begin > 0
         for item in (item for message in record.messages for item in message.items):
             if isinstance(item, Spoken):
-                assert isinstance(item.codes, str) and sounds.row(item.codes)["text"] == item.text
+                assert isinstance(item.codes, str)
+                name, shard, row = parse_reference(item.codes)
+                assert read_index(folder / "corpus" / name, shard)[row]["text"] == item.text
 
 
 def test_thoughts_calls_and_words_are_there(records: tuple[Path, dict[str, list[Record]]]) -> None:

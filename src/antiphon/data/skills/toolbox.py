@@ -262,7 +262,10 @@ VALUES: dict[str, tuple[str, ...]] = {
 SET = ("set the {thing} to {value}.", "please set the {thing} to {value}.", "change the {thing} to {value}.",
        "can you set the {thing} to {value}?", "i want the {thing} on {value}.", "nano, set the {thing} to {value}.",
        "please change the {thing} to {value}.")  # fmt: skip
-NAMES = ("set_{thing}", "{thing}_{what}", "{thing}", "change_{thing}", "{thing}_control", "set_{thing}_{what}")
+KINDS = (*tables.COLORS, "old", "new", "big", "small")  # of a thing: few things are many tools, whose names are read
+NAMES = ("set_{name}", "{name}_{what}", "{name}", "change_{name}", "{name}_control", "set_{name}_{what}",
+         "{name}_{number}", "set_{name}_{number}", "{what}_of_{name}")  # fmt: skip
+PARAMETERS = ("value", "to", "setting", "wanted", "new", "mode")
 WORKED, FAILED = "the {thing} is on {value} now.", "sorry, that did not work."
 
 
@@ -276,11 +279,13 @@ def _described(rng: Random, split: Split) -> Conversation:
     family = Family(name="described", task="call", asks=SET, reply=WORKED)
     template = wording(family, rng, split)
     thing = rng.choice([thing for thing in THINGS if thing_is_held(thing) == (split == "slots")])
+    thing = f"{rng.choice(KINDS)} {thing}" if rng.random() < 0.5 else thing
     what = rng.choice(list(VALUES))
     row = {"thing": thing, "what": what, "value": rng.choice(VALUES[what])}
     worked = rng.random() < 0.85
-    parameter = rng.choice((what, "value", "to"))
-    tool = definition(fill(rng.choice(NAMES), row), f"Set the {what} of the {thing}.", {parameter: what})
+    parameter = rng.choice((what, what, *PARAMETERS))
+    named = {"name": thing.replace(" ", "_"), "what": what, "number": str(rng.randint(2, 99))}
+    tool = definition(fill(rng.choice(NAMES), named), f"Set the {what} of the {thing}.", {parameter: what})
     reply = fill(WORKED, row) if worked else FAILED
     use = Use(asked=fill(template, row), arguments={parameter: row["value"]}, result="ok" if worked else "error",
               reply=reply, slots=tuple(row.items()))  # fmt: skip
@@ -347,6 +352,6 @@ def skills() -> tuple[Skill, ...]:
                   "here is the voice of" if tongue == "en" else "我找到了"),
         ]  # fmt: skip
     values = [value for table in VALUES.values() for value in table]
-    found.append(skill("described tool", "en", _described, *SET, WORKED, FAILED, *THINGS, *values))
+    found.append(skill("described tool", "en", _described, *SET, WORKED, FAILED, *THINGS, *KINDS, *values))
     found.append(skill("no tool", "en", _not_called, *NEAR, NEAR_REPLY, *tables.CAPITALS.values(), *tables.DAYS))
     return tuple(found)
