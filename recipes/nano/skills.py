@@ -32,7 +32,7 @@ MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was 
     {"presets": 0.0, "tasks": {"interpret": 0.5, "think": 0.35, "manner": 0.15}, "clips": 10_000},
     {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 5000},
     {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 8000},
-    {**WRITTEN, "tasks": {"translate": 0.6, "talk": 0.4}},
+    {**WRITTEN, "tasks": {"translate": 0.6, "talk": 0.4}, "clips": 8000},
 )
 WHOLE = 2
 PARTS = WHOLE + len(MORE)
