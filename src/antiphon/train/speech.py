@@ -9,6 +9,7 @@ held-out records with their own sound and with that of others (`antiphon.train.w
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from antiphon.errors import ConfigError
 from antiphon.rates import PIECE_S
 from antiphon.text.tokenizer import Tokenizer
-from antiphon.text.variants import variant
+from antiphon.text.variants import Variant, variant
 from antiphon.train import watch
 from antiphon.train.codec import tokenizer
 from antiphon.train.codec.judge import judge_of
@@ -90,24 +91,7 @@ class SpeechStage(Stage):
         self.layout = self.tokenizer.layout(config.lm.decoder.vocab_size)
         sounds = Sounds(self.data / options.sounds, self.data / options.codes, self._coder())
         longest = config.lm.decoder.max_positions
-        word_ids = sorted(set(range(self.layout.pad)) - set(range(256)))  # what may be misread: tokens of several bytes
-        self.builder, self.plain = (
-            Builder(
-                self.tokenizer,
-                variant(config.variant),
-                sounds,
-                layout=self.layout,
-                longest=longest,
-                piece_s=piece_s,
-                misread=word_ids,
-                cut=cut,
-                slots=slots,
-            )
-            for piece_s, cut, slots in (
-                (options.piece_s, options.helps.cut, options.weights.slot > 0),
-                ((float(PIECE_S), float(PIECE_S)), 0.0, False),
-            )
-        )
+        self.builder, self.plain = self._builders(sounds, variant(config.variant), longest)
         torch.manual_seed(run.seed)
         lexicon = Lexicon.load(self.data / options.lexicon) if options.helps.phones or options.helps.aligned else None
         phones = len(lexicon.phones) if lexicon else 0
@@ -213,6 +197,14 @@ class SpeechStage(Stage):
                 self.model.phone.load_state_dict({k[6:]: v for k, v in held.items() if k.startswith("phone.")})
 
     # --- data --------------------------------------------------------------------------------------------------------
+
+    def _builders(self, sounds: Sounds, asked: Variant, longest: int) -> tuple[Builder, Builder]:
+        """What makes examples to learn from, and those to be looked at, which nothing varies."""
+        options = self.options
+        word_ids = sorted(set(range(self.layout.pad)) - set(range(256)))  # what may be misread: tokens of several bytes
+        make = partial(Builder, self.tokenizer, asked, sounds, layout=self.layout, longest=longest, misread=word_ids)
+        learnt = make(piece_s=options.piece_s, cut=options.helps.cut, slots=options.weights.slot > 0)
+        return learnt, make(piece_s=(float(PIECE_S), float(PIECE_S)))
 
     def _build(self, record: Record, seed: str, pseudo: bool) -> Example:
         last = self.options.learns == "last" and task(record.task).learns == "assistant"
