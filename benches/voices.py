@@ -23,6 +23,7 @@ from antiphon.voices.faiss_index import FaissIndex
 from antiphon.voices.index import ExactIndex
 from antiphon.voices.lance_index import LanceIndex
 from antiphon.voices.search import by_vector, by_words
+from benches.streams import git
 
 WIDTH, CLIPS, BATCH, QUERIES = 192, 5, 1000, 50
 NOUNS = tuple("sailor teacher captain baker robot pirate queen doctor clown monk farmer 老师 水手 船长 医生".split())
@@ -135,7 +136,7 @@ def main() -> None:
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     memory = {"resident_mb": resident_mb("VmRSS"), "peak_mb": resident_mb("VmHWM"), "disk_mb": round(size / 1e6, 1)}
     asked = {"voices": options.voices, "index": options.index, "dtype": options.dtype}
-    result = {**asked, "machine": platform.machine(), **found, **memory}
+    result = {"commit": git("rev-parse", "--short", "HEAD"), **asked, "machine": platform.machine(), **found, **memory}
     text = json.dumps(result, indent=1, ensure_ascii=False)
     print(text)
     if options.out is not None:
