@@ -106,9 +106,10 @@ def events(happenings: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def follows(states: list[str], wanted: list[str]) -> bool:
-    """Whether `wanted` were shown in this order, whatever was in between."""
+    """Whether `wanted` (one state, or several with `|` of which one is due) were shown in this order, whatever was in
+    between."""
     rest = iter(states)
-    return all(state in rest for state in wanted)
+    return all(any(state in one.split("|") for state in rest) for one in wanted)
 
 
 def peaks(file: Path) -> tuple[float, float]:
