@@ -128,8 +128,17 @@ find("write").addEventListener("submit", (event) => {
   const words = field.value.trim();
   if (!words) return;
   field.value = "";
+  ask(words);
+});
+
+function ask(words: string): void {
   closeReplay();
   void talk.write(words);
+}
+
+find("manners").addEventListener("click", (event) => {
+  const { ask: word } = (event.target as HTMLElement).dataset;
+  if (word) ask(say(word as Word));
 });
 find("file").addEventListener("change", (event) => {
   const field = event.target as HTMLInputElement;

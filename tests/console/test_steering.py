@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Playwright, Route, expect
 
+from antiphon.data.skills.exchange import LANGUAGES, Language
+from antiphon.data.skills.manner import FROM_NOW, MANNERS
 from antiphon.text.prompts import PROMPTS
 
 from .browser import Console, chromium
@@ -64,6 +66,24 @@ def test_a_task_brings_its_instruction(playwright: Playwright, page_alone: str) 
         expect(preset).to_have_value("interpret_zh")
         console.page.select_option("#language", "zh")
         expect(preset.locator("option:checked")).to_have_text("口译成中文")
+        assert console.faults == []
+
+
+@pytest.mark.parametrize("tongue", LANGUAGES)
+def test_a_manner_is_asked_for_in_words_that_nano_learns(
+    playwright: Playwright, page_alone: str, tongue: Language
+) -> None:
+    with chromium(playwright) as context:
+        play(context, lambda event, tell: None)
+        console = Console.open(context, page_alone)
+        console.page.select_option("#language", tongue)
+        console.look("settings")
+        buttons = console.page.locator("#manners button")
+        expect(buttons).to_have_count(len(MANNERS[tongue]))
+        for button, how in zip(buttons.all(), MANNERS[tongue].values(), strict=True):
+            button.click()
+            said = console.page.locator("#said > li").last.locator("p")
+            expect(said).to_have_text(FROM_NOW[tongue][0].format(how=how))
         assert console.faults == []
 
 
