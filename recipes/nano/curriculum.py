@@ -1,6 +1,6 @@
 """The curriculum of nano's language model: the report's stages at nano's size, and what a small model needs before.
 
-    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─> sft
+    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─> course ─> sft
               ears ──┘
 
     text          words alone
@@ -13,6 +13,7 @@
     listen        the ears alone: each sound tells all its traits to a head, and still its words
     notice        all tasks again, and captions that tell how everything sounds
     cooldown      stage D: the best of it, while the rate falls
+    course        once more, leaning towards what was then measured to be weak: voices, translation, sums, new tools
     sft           stage E: conversations, their last replies
 
 The tasks are the report's; their shares lean towards hearing and written answers, which nano was measured to lack. What
@@ -133,6 +134,29 @@ NOTICE = (
     part("tool", 1.0),
     part("tool", 7.0, "skills-tool"),
     part("think", 3.0, "skills-think"),
+)
+COURSE = (
+    part("asr", 3.0),
+    part("asr", 5.0, "skills-asr"),
+    part("tts", 3.0),
+    part("tts", 4.0, "skills-tts"),
+    part("s2tt", 1.0),
+    part("s2tt", 7.0, "skills-s2tt"),
+    part("s2tt", 6.0, "skills-rendered", pseudo=1.0),
+    part("s2st", 6.0, "skills-s2st"),
+    part("talk", 3.0),
+    part("talk", 7.0, "skills-talk"),
+    part("talk", 3.0, "mute"),
+    part("answer", 1.0),
+    part("answer", 5.0, "skills-answer"),
+    part("answer", 18.0, "skills-hear"),
+    part("answer", 5.0, "skills-written", pseudo=1.0),
+    part("answer", 6.0, "skills-sums", pseudo=1.0),
+    part("caption", 2.0, "skills-caption"),
+    part("tool", 1.0),
+    part("tool", 4.0, "skills-tool"),
+    part("tool", 6.0, "skills-called", pseudo=1.0),
+    part("think", 4.0, "skills-think"),
 )
 COOLDOWN = (
     part("page", 2.0, "spelt"),
@@ -266,6 +290,7 @@ def of_model(run: Run, model: str) -> Run:
 def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     """All stages, in order."""
     falling = Schedule(kind="cosine", warm_up=50, floor=0.05)  # the report: to a quarter; nano is far noisier
+    again = Rates(encoder=4e-4, adaptor=4e-4, llm=6e-4, embed=6e-4, head=6e-4)
     slow = Rates(encoder=5e-5, adaptor=5e-5, llm=1e-4, embed=1e-4, head=1e-4)
     begun = beginning(begin, codes)
     stages = [
@@ -277,6 +302,7 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
             speech("cooldown", 5000, COOLDOWN, replace(ALL, encoder=2e-4), "notice", helps=NOTICING, weights=HEARD),
             schedule=falling,
         ),
-        replace(speech("sft", 1200, SFT, slow, "cooldown", learns="last", weights=HEARD), schedule=falling),
+        replace(speech("course", 8000, COURSE, again, "cooldown", helps=NOTICING, weights=HEARD), schedule=falling),
+        replace(speech("sft", 1200, SFT, slow, "course", learns="last", weights=HEARD), schedule=falling),
     ]
     return [of_model(run, begin or "nano") for run in stages]

@@ -4,7 +4,8 @@
     all that nano says                             tts          translate     s2tt      interpret   s2st
     talk, manner, call, outside                    talk (aloud), answer (written)       call        tool (written)
     hear, react                                    talk (aloud), hear (written)
-    the grammar alone, heard as pseudo-sound       written (talk, call), rendered (translate)
+    the grammar alone, heard as pseudo-sound       written (talk, call), rendered (translate),
+                                                   called (tools that the prompt describes), sums (Chinese)
 
 Codes are learnt from nano's own voice and from voices that it found; how it sounds as another is the flow's to know.
 A corpus is a set of `antiphon data synth`; its sounds are referred to as NAME/shards/00003:17, NAME/spoken/00003:4.
@@ -29,7 +30,12 @@ from recipes.nano.skill_traits import captions
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
 WRITES = ("answer", "hear", "tool", "s2tt")  # what is answered in writing
-BY_WORDS = {"answer": ("talk", "call"), "s2tt": ("translate",)}  # whose replies follow from words alone
+UNSPOKEN = {  # replies that follow from words alone: the trainer's task, the conversations' tasks, their only skill
+    "skills-written.jsonl": ("answer", ("talk", "call"), ""),
+    "skills-rendered.jsonl": ("s2tt", ("translate",), ""),
+    "skills-called.jsonl": ("tool", ("call",), "described tool"),
+    "skills-sums.jsonl": ("answer", ("talk",), "sums"),
+}
 WRITTEN = 20_000
 
 
@@ -46,8 +52,7 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-caption.jsonl": (r for name in names for r in captions(corpus, name)),
         "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
         "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
-        "skills-written.jsonl": unspoken(written, "answer"),
-        "skills-rendered.jsonl": unspoken(written // 4, "s2tt"),
+        **{name: unspoken(written, *what) for name, what in UNSPOKEN.items()},
         "dev.jsonl": (r for name in dev for r in held_out(corpus, name)),
     }
 
@@ -184,14 +189,14 @@ def slots(turn: Turn) -> tuple[str, ...]:
     return tuple(word for word in words_of(turn.reply) if word in filled - {"a", "an", "the", "in"})
 
 
-def unspoken(count: int, task: str) -> Iterator[Record]:
+def unspoken(count: int, task: str, of: Sequence[str], skill: str) -> Iterator[Record]:
     """Conversations that nobody has spoken, answered in writing."""
-    rng = Random(f"skills {task}")
+    rng = Random(f"skills {task} {skill}")
     for n in range(count):
-        made = catalogue.sample(rng, rng.choice(BY_WORDS[task]))
+        made = catalogue.sample(rng, rng.choice(of), skill=skill)
         if all(turn.user for turn in made.turns):
             heard = [Heard(said=words(turn)) for turn in made.turns]
-            yield record(made, heard, [(None, None)] * len(heard), task, f"{task} written {n}", None)
+            yield record(made, heard, [(None, None)] * len(heard), task, f"{task} {skill or 'written'} {n}", None)
 
 
 def held_out(corpus: Path, name: str) -> Iterator[Record]:

@@ -23,6 +23,7 @@ from antiphon.train.records import write_records
 from recipes.nano import skill_records
 
 CLIPS = 16_000  # conversations of a part where nothing else is said: some twenty hours of sound
+VOICES = ("age", "timbre", "pitch", "speed", "emotion")  # what nobody but who is asked about it tells plainly
 RARE = ("event", "scene", "vocal", "emotion", "rhythm", "style")  # of whose classes everything else has few
 WRITTEN: dict[str, Any] = {"presets": 0.0, "aloud": False}
 MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was measured to need more examples
@@ -33,6 +34,10 @@ MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was 
     {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 5000},
     {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 8000},
     {**WRITTEN, "tasks": {"translate": 0.6, "talk": 0.4}, "clips": 8000},
+    {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 6000},
+    {"presets": 0.0, "tasks": {"think": 0.7, "react": 0.3}, "clips": 8000},
+    {**WRITTEN, "tasks": {"hear": 1.0}, "only": VOICES, "clips": 12_000},
+    {"presets": 0.0, "tasks": {"translate": 0.4, "interpret": 0.6}, "clips": 10_000},
 )
 WHOLE = 2
 PARTS = WHOLE + len(MORE)

@@ -16,6 +16,7 @@ HEARD_HZ = 16_000  # what the model listens to
 SPOKEN_HZ = 24_000  # what the model speaks
 PHONE_HZ = 8_000  # what a telephone carries (G.711)
 MEL_HOP = 160  # samples of heard sound in one log-mel frame
+ROW_HOP = 8 * MEL_HOP  # samples of heard sound in one row of the prompt
 MEL_HZ = exact_div(HEARD_HZ, MEL_HOP)  # 100
 CODE_HZ = 25  # speech codes a second
 FRAME_HZ = 50  # mel frames a second in the flow decoder

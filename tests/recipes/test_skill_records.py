@@ -1,6 +1,7 @@
 """Conversations as records: what the trainer reads is what was made, and every task of it gets its share."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,20 +64,46 @@ def test_thoughts_calls_and_words_are_there(records: tuple[Path, dict[str, list[
         assert roles[1] == "tool_json_schemas" and "input" in roles
 
 
+PLAIN = {"kind": "speech", "gender": "male", "age": "young", "timbre": "neutral", "pitch": "medium", "hz": 150.0,
+         "speed": "normal", "style": "modal", "emotion": "neutral", "rhythm": "even", "what": ""}  # fmt: skip
+
+
 def test_traits_and_captions_tell_what_was_made(records: tuple[Path, dict[str, list[Record]]]) -> None:
     folder, files = records
     corpus = folder / "corpus"
     count = skill_traits.write_traits(corpus, ["skills-0"], folder / "traits.jsonl")
     traits, heard = Traits.load(folder / "traits.jsonl"), list(skill_traits.turns(corpus, "skills-0"))
-    assert len(traits.known) == count > 20 and set(traits.classes) <= set(DIMENSIONS)
-    for sound, told in heard:
-        labels = traits.labels(sound)
-        known = {n: traits.classes[n][k] for n, k in zip(traits.classes, labels or (), strict=False) if k >= 0}
-        assert known == told
-    people = [{"kind": "speech", "gender": g, "age": "young", "what": ""} for g in ("male", "female")]
-    people = [dict.fromkeys(skill_traits.OF_VOICE, "even") | one for one in people]
-    several = skill_traits.traits_of([*people, {"kind": "event", "what": "rain"}])
-    assert several["age"] == "young" and "gender" not in several and several["event"] == "rain"
-    assert several["scene"] == "none" and skill_traits.caption(several, "en").endswith("rain.")
+    assert sum(map(len, traits.known.values())) == count > 20 and set(traits.classes) <= set(DIMENSIONS)
+    for sound, parts in heard:
+        named = [[(n, kinds[k]) for (n, kinds), k in zip(traits.classes.items(), line.classes, strict=True) if k >= 0]
+                 for line in traits.told(sound)]  # fmt: skip
+        lines = [(line.at, dict(found)) for line, found in zip(traits.told(sound), named, strict=True)]
+        assert lines == [(at, told) for at, told in skill_traits.lines(parts) if told]
+    people = [PLAIN | {"gender": g, "start_s": at, "end_s": at + 1.0} for g, at in (("male", 0.5), ("female", 1.5))]
+    several = [*people, {"kind": "event", "what": "rain"}]
+    whole, first, second = skill_traits.lines(several)
+    assert whole == (None, {"scene": "none", "event": "rain", "vocal": "none", "instrument": "none", "tempo": "none"})
+    assert first[0] == (8000, 24000) and first[1]["gender"] == "male" and second[1]["gender"] == "female"
+    shared = skill_traits.traits_of(several)
+    assert shared["age"] == "young" and "gender" not in shared and shared["event"] == "rain"
+    assert shared["scene"] == "none" and skill_traits.caption(shared, "en").endswith("rain.")
+    together = list(skill_traits.lines([people[0], people[1] | {"start_s": 1.0}]))
+    assert [told for _, told in together[1:]] == [{}, {}]
     said = [record.messages[-1].items[0] for record in files["skills-caption.jsonl"]]
     assert any("。" in str(text) for text in said) and any(str(text).endswith(".") for text in said)
+
+
+@pytest.mark.parametrize(
+    "change, hidden",
+    [
+        ({"pitch": "low"}, {"age", "emotion"}),
+        ({"style": "whisper"}, {"gender", "age", "timbre", "pitch", "speed", "emotion", "rhythm"}),
+        ({"emotion": "sad"}, {"age", "timbre", "speed", "style", "rhythm"}),
+        ({"age": "child"}, {"gender", "timbre", "speed", "style", "emotion"}),
+        ({"hz": 200.0}, {"pitch"}),
+    ],
+)
+def test_what_something_else_hides_is_not_told(change: dict[str, Any], hidden: set[str]) -> None:
+    every = set(skill_traits.OF_VOICE)
+    assert set(skill_traits.traits_of([PLAIN])) & every == every
+    assert every - set(skill_traits.traits_of([PLAIN | change])) == hidden

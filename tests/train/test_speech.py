@@ -174,7 +174,7 @@ def test_rows_learn_to_tell_how_a_sound_sounds(runs: Path) -> None:
     telling = speech(run("x", chosen), place(runs))
     items = [telling.plain.build(replace(question(n), id=str(n)), str(n)) for n in range(6)]
     batch = telling.collator.batch(items, vary=False)
-    assert [len(labels) for _, labels in batch.traits] == [2] * 5 and telling.counts(batch)["traits"] == 9
+    assert [len(line.classes) for _, line in batch.traits] == [2] * 5 and telling.counts(batch)["traits"] == 9
     rows = telling.model.hear(batch.pieces)
     scores = telling.model.traits(rows)
     alone = telling.model.traits(rows[1:2])

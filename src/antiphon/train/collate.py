@@ -22,7 +22,7 @@ from antiphon.train.lexicon import Lexicon
 from antiphon.train.pack import bucket, documents
 from antiphon.train.pieces import TOGETHER, in_batches, piece
 from antiphon.train.records import Heard, bad
-from antiphon.train.traits import Traits
+from antiphon.train.traits import Told, Traits
 
 
 class Collator:
@@ -90,12 +90,11 @@ class Collator:
                 found.append(SaidPhones(n, tuple(phones), self.lexicon.labels(sound.heard, mel.shape[1])))
         return found
 
-    def _told(self, real: Sequence[tuple[int, SoundRows]]) -> list[tuple[int, tuple[int, ...]]]:
-        """The traits of every sound that is heard whole and of which something is known."""
+    def _told(self, real: Sequence[tuple[int, SoundRows]]) -> list[tuple[int, Told]]:
+        """The traits of every stretch of sound that is heard whole and of which something is known."""
         if self.traits is None or not self.helps.traits:
             return []
-        found = ((n, self.traits.labels(s.heard)) for n, (_, s) in enumerate(real) if s.whole)
-        return [(n, labels) for n, labels in found if labels is not None]
+        return [(n, told) for n, (_, s) in enumerate(real) if s.whole for told in self.traits.told(s.heard)]
 
     def _echoes(self, examples: Sequence[Example], spelt: set[int]) -> list[HeardEcho]:
         """The echoes of every example, its sounds numbered as they are in the batch."""

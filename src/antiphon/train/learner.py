@@ -33,7 +33,7 @@ from antiphon.train.loss import IGNORE, cross_entropy
 from antiphon.train.pieces import Pieces
 from antiphon.train.pseudo import BLANK
 from antiphon.train.tasks import MODALITIES
-from antiphon.train.traits import TraitHead
+from antiphon.train.traits import Told, TraitHead
 
 LEARNED_STRIDE = 64  # learned positions are padded to a multiple of this
 SHARPNESS = 20.0  # of the cosine between a row of sound and a token
@@ -72,7 +72,7 @@ class Batch:
     path_at: tuple[Tensor, Tensor]
     said: Sequence[tuple[int, tuple[int, ...]]]
     phones: Sequence[SaidPhones]
-    traits: Sequence[tuple[int, tuple[int, ...]]]  # (sound, its class in every dimension)
+    traits: Sequence[tuple[int, Told]]  # (sound, what is known of a stretch of it)
     guides: guide.Targets
     copies: guide.Targets
     echoes: Sequence[HeardEcho]
@@ -149,7 +149,7 @@ class Learner(nn.Module):
         if self.helps.aligned:
             found["aligned"] = float(sum(int((s.labels != UNKNOWN).sum()) for s in batch.phones))
         if self.helps.traits:
-            found["traits"] = float(sum(label != UNKNOWN for _, labels in batch.traits for label in labels))
+            found["traits"] = float(sum(label != UNKNOWN for _, told in batch.traits for label in told.classes))
         found |= {"reading": float(sum(len(ids) for _, ids in batch.said))} if self.helps.reading else {}
         sizes = [self._num_rows(batch, sound) for sound, _ in batch.said] if self.helps.row_norm else []
         return found | ({"row_norm": float(sum(sizes))} if self.helps.row_norm else {})
@@ -256,7 +256,8 @@ class Learner(nn.Module):
         """How well the rows of each sound tell how it sounds."""
         if self.traits is None or not batch.traits:
             return {}
-        return {"traits": self.traits.loss([rows[n] for n, _ in batch.traits], [told for _, told in batch.traits])}
+        some = [rows[n][told.rows(len(rows[n]))] for n, told in batch.traits]
+        return {"traits": self.traits.loss(some, [told.classes for _, told in batch.traits])}
 
     @contextmanager
     def _steps(self, batch: Batch) -> Iterator[list[Tensor]]:

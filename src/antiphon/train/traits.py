@@ -1,10 +1,13 @@
 """How things sound: classes that are known of a recording besides its words, and a head that learns to tell them.
 
-    traits.jsonl    {"audio": "heard/00000:3", "span": [0, 48000], "is": {"gender": "female", "event": "none"}}
+    traits.jsonl    {"audio": "heard/00000:3", "span": [0, 48000], "is": {"event": "none", "scene": "rain"}}
+                    {"audio": "heard/00000:3", "span": [0, 48000], "at": [6400, 30000], "is": {"gender": "female"}}
 
 A conversation asks for one trait of one sound, which is little to learn from; here every sound tells all that is known
-of it. A dimension that a line leaves out is not known. The head looks at the rows of a sound, those that tell of each
-dimension by themselves, so that the language model finds them there; it is thrown away after the training.
+of it. A sound may have several lines; `at` (samples at 16 kHz from where the span begins) is the stretch of it that a
+line tells of, such as where one of two people speaks. A dimension that a line leaves out is not known. The head looks
+at the rows of a stretch, those that tell of each dimension by themselves, so that the language model finds them there;
+it is thrown away after the training.
 """
 
 import json
@@ -19,44 +22,68 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from antiphon.errors import ConfigError
+from antiphon.rates import ROW_HOP
 from antiphon.train.lexicon import UNKNOWN
 from antiphon.train.records import Heard
 
-Place = tuple[str, tuple[int, int] | None]
+Span = tuple[int, int]
+Place = tuple[str, Span | None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a stretch of a sound: of every dimension the class, UNKNOWN where nobody has told."""
+
+    at: Span | None  # samples; None: the whole sound
+    classes: tuple[int, ...]
+
+    def rows(self, count: int) -> slice:
+        """Its rows, at least one, of the `count` of the whole sound."""
+        begin, end = (0, count) if self.at is None else (self.at[0] // ROW_HOP, -(-self.at[1] // ROW_HOP))
+        begin = min(begin, count - 1)
+        return slice(begin, max(begin + 1, min(end, count)))
 
 
 @dataclass(frozen=True)
 class Traits:
-    """Of each dimension its classes, in order, and what each weighs (rare ones more); of each sound its classes."""
+    """Of each dimension its classes, in order, and what each weighs (rare ones more); of each sound what is told."""
 
     classes: Mapping[str, tuple[str, ...]]
     weights: Mapping[str, tuple[float, ...]]
-    known: Mapping[Place, tuple[int, ...]]
+    known: Mapping[Place, tuple[Told, ...]]
 
     @classmethod
     def load(cls, path: Path) -> "Traits":
         """Read a file of traits. Raises ConfigError with its line for one that cannot be read."""
-        counted, rows = dict[str, Counter[str]](), list[tuple[Place, dict[str, str]]]()
+        counted, rows = dict[str, Counter[str]](), list[tuple[Place, Span | None, dict[str, str]]]()
         if not path.exists():
             raise ConfigError(f"found no traits at {path}; write them, or leave the help `traits` away.")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 row = json.loads(line)
-                place = (str(row["audio"]), (int(row["span"][0]), int(row["span"][1])) if row.get("span") else None)
+                place = (str(row["audio"]), _span(row.get("span")))
+                at = _span(row.get("at"))
                 told = {str(name): str(value) for name, value in row["is"].items()}
             except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                 raise ConfigError(f"{path}:{number} is no line of traits; expected audio, span and is.") from error
-            rows.append((place, told))
+            rows.append((place, at, told))
             for name, value in told.items():
                 counted.setdefault(name, Counter())[value] += 1
         classes = {name: tuple(sorted(counted[name])) for name in sorted(counted)}
         weights = {name: _weights([counted[name][value] for value in classes[name]]) for name in classes}
-        known = {place: tuple(_class(classes[name], told.get(name)) for name in classes) for place, told in rows}
+        known = dict[Place, tuple[Told, ...]]()
+        for place, at, named in rows:
+            one = Told(at, tuple(_class(kinds, named.get(name)) for name, kinds in classes.items()))
+            known[place] = (*known.get(place, ()), one)
         return cls(classes, weights, known)
 
-    def labels(self, heard: Heard) -> tuple[int, ...] | None:
-        """The class of a sound in every dimension, UNKNOWN where nobody has told; None for a sound without a line."""
-        return self.known.get((heard.audio, heard.span))
+    def told(self, heard: Heard) -> tuple[Told, ...]:
+        """What is known of a sound, a line for each stretch; nothing for a sound without a line."""
+        return self.known.get((heard.audio, heard.span), ())
+
+
+def _span(found: Sequence[int] | None) -> Span | None:
+    return (int(found[0]), int(found[1])) if found else None
 
 
 def _weights(counts: Sequence[int]) -> tuple[float, ...]:
@@ -82,7 +109,7 @@ class TraitHead(nn.Module):
             self.register_buffer(f"weight_{n}", torch.tensor(some), persistent=False)
 
     def forward(self, rows: Sequence[Float[Tensor, "_ d"]]) -> list[Float[Tensor, "b c"]]:
-        """Scores of each dimension's classes, for each sound."""
+        """Scores of each dimension's classes, for each stretch of sound."""
         x = nn.utils.rnn.pad_sequence([F.layer_norm(r.float(), r.shape[-1:]) for r in rows], batch_first=True)
         lengths = torch.tensor([len(r) for r in rows], device=x.device)
         real = torch.arange(x.shape[1], device=x.device)[None] < lengths[:, None]

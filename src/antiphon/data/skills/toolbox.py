@@ -64,9 +64,10 @@ def _offered(rng: Random, *needed: str) -> tuple[str, ...]:
 
 
 def _called(
-    rng: Random, language: Language, family: Family, split: Split, template: str, tool: str, use: Use
-) -> Conversation:
-    """The conversation in which one tool is called once."""
+    rng: Random, language: Language, family: Family, split: Split, template: str, tool: str, use: Use,
+    beside: tuple[str, ...] = (),
+) -> Conversation:  # fmt: skip
+    """The conversation in which one tool is called once; those of `beside` are on offer, too."""
     call = ToolCall(
         name=json.loads(tool)["function"]["name"],
         arguments=json.dumps(use.arguments, ensure_ascii=False, separators=(",", ":")),
@@ -76,7 +77,7 @@ def _called(
         filler=FILLERS[language], call=call, result=use.result, task="call", family=family.name, template=template,
         slots=use.slots, split=split,
     )  # fmt: skip
-    return Conversation(task="call", language=language, tools=_offered(rng, tool), turns=(turn,))
+    return Conversation(task="call", language=language, tools=_offered(rng, tool, *beside), turns=(turn,))
 
 
 # --- the clock -------------------------------------------------------------------------------------------------------
@@ -251,6 +252,8 @@ THINGS = (
     "lamp", "radio", "fan", "oven", "door", "window", "computer", "phone", "car", "bed", "clock", "piano", "camera",
     "robot", "table", "chair", "bus", "boat", "plane", "box", "bag", "hat", "shirt", "toy", "game",
 )  # fmt: skip
+KINDS_OF_NOUN = ("thing", "food", "animal", "person", "place")
+NOUNS = tuple(dict.fromkeys((*THINGS, *(noun for kind in KINDS_OF_NOUN for noun, _ in phrases.TABLES[kind]))))
 VALUES: dict[str, tuple[str, ...]] = {
     "color": tables.COLORS,
     "level": tuple(spoken(number) for number in range(2, 31)),
@@ -275,21 +278,31 @@ def thing_is_held(thing: str) -> bool:
 
 
 def _described(rng: Random, split: Split) -> Conversation:
-    """Set something by a tool of which nothing is known but its description."""
+    """Set something by a tool of which nothing is known but its description; at times beside another such tool."""
     family = Family(name="described", task="call", asks=SET, reply=WORKED)
     template = wording(family, rng, split)
-    thing = rng.choice([thing for thing in THINGS if thing_is_held(thing) == (split == "slots")])
-    thing = f"{rng.choice(KINDS)} {thing}" if rng.random() < 0.5 else thing
+    nouns = [noun for noun in NOUNS if thing_is_held(noun) == (split == "slots")]
+    thing, other = (_of_a_kind(rng, noun) for noun in rng.sample(nouns, 2))
     what = rng.choice(list(VALUES))
     row = {"thing": thing, "what": what, "value": rng.choice(VALUES[what])}
     worked = rng.random() < 0.85
     parameter = rng.choice((what, what, *PARAMETERS))
-    named = {"name": thing.replace(" ", "_"), "what": what, "number": str(rng.randint(2, 99))}
-    tool = definition(fill(rng.choice(NAMES), named), f"Set the {what} of the {thing}.", {parameter: what})
+    tool = _setter(rng, thing, what, parameter)
+    beside = (_setter(rng, other, rng.choice(list(VALUES)), parameter),) if rng.random() < 0.3 else ()
     reply = fill(WORKED, row) if worked else FAILED
     use = Use(asked=fill(template, row), arguments={parameter: row["value"]}, result="ok" if worked else "error",
               reply=reply, slots=tuple(row.items()))  # fmt: skip
-    return _called(rng, "en", family, split, template, tool, use)
+    return _called(rng, "en", family, split, template, tool, use, beside)
+
+
+def _of_a_kind(rng: Random, noun: str) -> str:
+    return f"{rng.choice(KINDS)} {noun}" if rng.random() < 0.5 else noun
+
+
+def _setter(rng: Random, thing: str, what: str, parameter: str) -> str:
+    """The definition of a tool that sets something of a thing."""
+    named = {"name": thing.replace(" ", "_"), "what": what, "number": str(rng.randint(2, 99))}
+    return definition(fill(rng.choice(NAMES), named), f"Set the {what} of the {thing}.", {parameter: what})
 
 
 # --- tools that are not called ---------------------------------------------------------------------------------------
@@ -352,6 +365,6 @@ def skills() -> tuple[Skill, ...]:
                   "here is the voice of" if tongue == "en" else "我找到了"),
         ]  # fmt: skip
     values = [value for table in VALUES.values() for value in table]
-    found.append(skill("described tool", "en", _described, *SET, WORKED, FAILED, *THINGS, *KINDS, *values))
+    found.append(skill("described tool", "en", _described, *SET, WORKED, FAILED, *NOUNS, *KINDS, *values))
     found.append(skill("no tool", "en", _not_called, *NEAR, NEAR_REPLY, *tables.CAPITALS.values(), *tables.DAYS))
     return tuple(found)
