@@ -1,6 +1,7 @@
 """Conversations of the skills as records, a file for each task; see `antiphon.train.records` for the form.
 
-    transcribe, and every turn of one speaker      asr          think         think (a thought, then the reply aloud)
+    transcribe, and every turn of one speaker      asr          think         think (a thought, then the reply aloud),
+                                                                                thought (then in writing)
     all that nano says                             tts          translate     s2tt      interpret   s2st
     talk, manner, call, outside                    talk (aloud), answer (written)       call        tool (written)
     hear, react                                    talk (aloud), hear (written)
@@ -29,7 +30,8 @@ from recipes.nano.skill_traits import captions
 
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
-WRITES = ("answer", "hear", "tool", "s2tt")  # what is answered in writing
+WRITES = ("answer", "hear", "tool", "s2tt", "thought")  # what is answered in writing
+PUT_AS = {"hear": "answer", "thought": "think"}  # the trainer's names of them
 UNSPOKEN = {  # replies that follow from words alone: the trainer's task, the conversations' tasks, their only skill
     "skills-written.jsonl": ("answer", ("talk", "call"), ""),
     "skills-rendered.jsonl": ("s2tt", ("translate",), ""),
@@ -52,6 +54,7 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-caption.jsonl": (r for name in names for r in captions(corpus, name)),
         "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
         "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
+        "skills-thought.jsonl": (r for name in names for r in conversations(corpus, name, "thought")),
         **{name: unspoken(written, *what) for name, what in UNSPOKEN.items()},
         "dev.jsonl": (r for name in dev for r in held_out(corpus, name)),
     }
@@ -139,7 +142,7 @@ def conversations(corpus: Path, name: str, task: str) -> Iterator[Record]:
         aloud = None if task in WRITES else spoken
         if aloud is not None and not all(reply in own for _, reply in replies):
             continue  # by another of its voices, or not at all
-        yield record(made, heard, replies, "answer" if task == "hear" else task, row["id"], aloud)
+        yield record(made, heard, replies, PUT_AS.get(task, task), row["id"], aloud)
 
 
 def tasks_of(made: Conversation) -> tuple[str, ...]:
@@ -151,7 +154,7 @@ def tasks_of(made: Conversation) -> tuple[str, ...]:
     if made.task == "interpret" and made.prompt.startswith("interpret_"):
         return ("s2st",)
     if made.task == "think":
-        return ("think",)
+        return ("think", "thought")
     if made.task in ("hear", "react"):
         return ("talk", "hear")
     called = any(turn.call for turn in made.turns)

@@ -54,7 +54,9 @@ def test_records_are_what_the_trainer_reads(records: tuple[Path, dict[str, list[
 def test_thoughts_calls_and_words_are_there(records: tuple[Path, dict[str, list[Record]]]) -> None:
     _, files = records
     items = {name: [i for r in found for m in r.messages for i in m.items] for name, found in files.items()}
-    assert any(isinstance(item, Thought) for item in items["skills-think.jsonl"])
+    for name, aloud in (("skills-think.jsonl", True), ("skills-thought.jsonl", False)):  # answered as it is asked for
+        assert any(isinstance(item, Thought) for item in items[name])
+        assert any(isinstance(item, Spoken) for item in items[name]) == aloud
     assert any(isinstance(item, ToolCall) for item in items["skills-tool.jsonl"])
     assert any(isinstance(item, Spoken) for item in items["skills-talk.jsonl"])
     assert not any(isinstance(item, Spoken) for item in items["skills-answer.jsonl"])
