@@ -311,10 +311,10 @@ NEAR = (
     "the weather in {city} was nice.", "i do not like the weather in {city}.", "i was in {city} on {day}.",
     "the time was good in {city}.", "i like your voice.", "it was a nice day in {city}.", "{day} is a good day.",
     "the news was good on {day}.", "i like the weather in {city}.", "it is hot in {city} in july.",
-    "my friend was in {city} on {day}.", "i want to go to {city}.", "we go to {city} on {day}.", "{city} is a nice city.",
-    "i do not like {day}.", "i was tired on {day}.", "i was happy in {city}.", "the news was not good.",
-    "the voice was nice.", "i do not like the news.", "the day was good.", "i like the time in {city}.",
-    "my friend likes {city}.",
+    "my friend was in {city} on {day}.", "i want to go to {city}.", "we go to {city} on {day}.",
+    "{city} is a nice city.", "i do not like {day}.", "i was tired on {day}.", "i was happy in {city}.",
+    "the news was not good.", "the voice was nice.", "i do not like the news.", "the day was good.",
+    "i like the time in {city}.", "my friend likes {city}.",
 )  # fmt: skip
 NEAR_REPLY = "i see, thank you."
 
