@@ -1,7 +1,7 @@
 """The stages of what speaks, at nano's size; together they are the export `codec`.
 
     tokenizer ─ codes ─┐
-    speaker ─ voice ───┴─> flow        vocoder ─> polish (against discriminators)
+    speaker ─ voice ───┴─> flow ─> voices        vocoder ─> polish (against discriminators)
 
 All learn from nano's own voice, which has read most, and from those that it can take on. Codes are learnt so that they
 need not tell whose voice it is: that comes from the prompt, through the flow.
@@ -78,6 +78,23 @@ def flow(begin: str | None, voice: str) -> Run:
     return stage("flow", "flow", options, 6000, Optimizer(decay=0.02), seed=8, dtype="bfloat16", schedule=schedule)
 
 
+def voices(voice: str) -> Run:
+    """The flow again, with many voices: what is told of one is what it sounds like."""
+    options = FlowTraining(
+        data=(*VOICES, "corpus/voices"),
+        held_out=UNHEARD,
+        prepare=PREPARE,
+        tokenizer="tokenizer",
+        speaker=voice,
+        sizes=sizes.FLOW,
+        lr=5e-4,
+        even=0.7,
+    )
+    how = Schedule(kind="cosine", warm_up=100, floor=0.1)
+    return stage("voices", "flow", options, 4000, Optimizer(decay=0.02), seed=12, dtype="bfloat16", schedule=how,
+                 init_from="flow")  # fmt: skip
+
+
 def vocoder(begin: str | None) -> Run:
     """A mel to a wave, by spectra alone."""
     options = VocoderTraining(data=VOICES, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48)
@@ -109,9 +126,10 @@ def codec(begin: str | None = None, codes: str = "kept") -> list[Run | Export]:
         name="codec",
         base=begin or "nano",
         tokens="tokenizer",
-        mel="flow",
+        mel="voices",
         wave="polish",
         voice=None if kept else "speaker",
     )
-    voice = [] if kept else [speaker()]
-    return [tokenizer(kept), *voice, flow(begin, kept or "speaker"), vocoder(begin), polish(begin), whole]
+    known = kept or "speaker"
+    first = [tokenizer(kept), *([] if kept else [speaker()])]
+    return [*first, flow(begin, known), voices(known), vocoder(begin), polish(begin), whole]

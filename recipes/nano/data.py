@@ -1,6 +1,7 @@
 """All that the curriculum of nano learns from, made in one folder: corpus, records, lexicon.
 
     FOLDER/corpus/SET/     shards of sound (the codes of nano's voice are written beside them when they are asked for)
+    FOLDER/corpus/voices/      short readings by very many voices
     FOLDER/corpus/skills-N/    what the skills are learnt from: `shards` are heard, `spoken` is what nano says
     FOLDER/*.jsonl         records of each task     FOLDER/lexicon.json  how the voice says each word
 
@@ -25,7 +26,7 @@ from antiphon.data.store import has_shard, read_index, shard_numbers, write_shar
 from antiphon.rates import HEARD_HZ
 from antiphon.train.records import write_records
 from recipes import corpus_nano
-from recipes.nano import phrasebook, records, skill_records, skill_traits, skills
+from recipes.nano import many_voices, phrasebook, records, skill_records, skill_traits, skills
 
 NO_PHONE = re.compile(r"[(_]")  # marks of an engine: a change of language, a pause
 SMALL_TEXTS = 20  # sentences of the voice, and sounds to hear
@@ -37,6 +38,7 @@ def prepare(folder: Path, small: bool) -> None:
     torch.set_num_threads(1)
     corpus = folder / "corpus"
     make_small(corpus) if small else corpus_nano.make_sets(["target", "hearing"], corpus, 0, 1)
+    many_voices.make(corpus, many_voices.SMALL if small else many_voices.Crowd())
     make_foreign(corpus, 6 if small else FOREIGN)
     parts = make_skills(folder, small)
     write_lexicon(corpus, folder / "lexicon.json")

@@ -3,8 +3,8 @@
     transcribe, and every turn of one speaker      asr          think         think (a thought, then the reply aloud),
                                                                                 thought (then in writing)
     all that nano says                             tts          translate     s2tt      interpret   s2st
-    talk, manner, call, outside                    talk (aloud), answer (written)       call        tool (written)
-    hear, react                                    talk (aloud), hear (written)
+    talk, call, outside                            talk (aloud), answer (written)       call        tool (written)
+    hear, react                                    talk (aloud), hear (written)         manner      manner (aloud)
     the grammar alone, heard as pseudo-sound       written (talk, call), rendered (translate),
                                                    called (tools that the prompt describes), sums (Chinese)
 
@@ -31,7 +31,7 @@ from recipes.nano.skill_traits import captions
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
 WRITES = ("answer", "hear", "tool", "s2tt", "thought")  # what is answered in writing
-PUT_AS = {"hear": "answer", "thought": "think"}  # the trainer's names of them
+PUT_AS = {"hear": "answer", "thought": "think", "manner": "talk"}  # the trainer's names of them
 UNSPOKEN = {  # replies that follow from words alone: the trainer's task, the conversations' tasks, their only skill
     "skills-written.jsonl": ("answer", ("talk", "call"), ""),
     "skills-rendered.jsonl": ("s2tt", ("translate",), ""),
@@ -49,6 +49,7 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-s2tt.jsonl": (r for name in names for r in conversations(corpus, name, "s2tt")),
         "skills-s2st.jsonl": (r for name in names for r in conversations(corpus, name, "s2st")),
         "skills-talk.jsonl": (r for name in names for r in conversations(corpus, name, "talk")),
+        "skills-manner.jsonl": (r for name in names for r in conversations(corpus, name, "manner")),
         "skills-answer.jsonl": (r for name in names for r in conversations(corpus, name, "answer")),
         "skills-hear.jsonl": (r for name in names for r in conversations(corpus, name, "hear")),
         "skills-caption.jsonl": (r for name in names for r in captions(corpus, name)),
@@ -157,8 +158,9 @@ def tasks_of(made: Conversation) -> tuple[str, ...]:
         return ("think", "thought")
     if made.task in ("hear", "react"):
         return ("talk", "hear")
-    called = any(turn.call for turn in made.turns)
-    return ("talk", "tool") if called else ("talk",) if made.task == "manner" else ("talk", "answer")
+    if made.task == "manner":
+        return ("manner",)
+    return ("talk", "tool") if any(turn.call for turn in made.turns) else ("talk", "answer")
 
 
 def record(made: Conversation, heard: Sequence[Heard], replies: Sequence[tuple[int | None, int | None]], task: str,

@@ -40,6 +40,7 @@ MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was 
     {"presets": 0.0, "tasks": {"translate": 0.4, "interpret": 0.6}, "clips": 10_000},
     {**WRITTEN, "tasks": {"transcribe": 0.8, "talk": 0.2}, "around": {"hard": 0.7, "noise": 0.2, "clean": 0.1},
      "clips": 12_000},
+    {"presets": 0.0, "tasks": {"manner": 1.0}, "clips": 8000},
 )
 WHOLE = 2
 PARTS = WHOLE + len(MORE)

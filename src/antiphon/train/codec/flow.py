@@ -58,6 +58,7 @@ class FlowTraining:
     longest_s: float = 15.0  # of a clip
     longest: int = 512  # codes of a pair; the rest of the second clip is cut off
     blocks: tuple[int, ...] = (0, 0, CHUNK, CHUNK, FIRST_CHUNK, GROWING[-1])  # codes; one for each step, 0 is none
+    even: float = 0.0  # share of the pairs for which a voice is drawn first, each as likely: else a clip, of whomever
     prompted: float = 0.75  # share of the pairs whose first clip is told
     untold: float = 0.2  # share that is told nothing
     mu_weight: float = 0.2  # of the conformer's own guess at the mel
@@ -132,6 +133,7 @@ class FlowStage(Stage):
         )
         self.held = held[:: max(1, len(held) // options.num_held_out)][: options.num_held_out]
         self.of_voice = by_voice(self.clips)
+        self.voices = list(self.of_voice.values())
         tokens = tokenizer.trained(options.tokenizer, place.runs)
         self.codes = codes_by(tokens)
         self.voice = voice_by(speaker.graph(options.speaker, place.folder, place.runs))
@@ -184,8 +186,12 @@ class FlowStage(Stage):
 
     def _pair(self, rng: np.random.Generator) -> tuple[Clip, Clip]:
         """A clip, and before it another of its voice."""
-        target = self.clips[int(rng.integers(len(self.clips)))]
-        others = self.of_voice[target.voice]
+        if self.options.even and rng.random() < self.options.even:
+            others = self.voices[int(rng.integers(len(self.voices)))]
+            target = others[int(rng.integers(len(others)))]
+        else:
+            target = self.clips[int(rng.integers(len(self.clips)))]
+            others = self.of_voice[target.voice]
         return others[int(rng.integers(len(others)))], target
 
     def _pair_of(self, size: int, rng: np.random.Generator) -> tuple[Clip, Clip]:
