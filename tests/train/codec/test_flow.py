@@ -71,6 +71,20 @@ def test_pairs_are_of_one_voice_one_length_and_one_block(speech: str, place: Pla
     assert {(p, t) for _, p, t in seen} == {(p, t) for p in (True, False) for t in (True, False)}
 
 
+def test_voices_that_have_read_little_are_drawn_as_often(stage: FlowStage) -> None:
+    """Evenly, each voice is a pair's as likely as another, however many clips it has; else by its clips."""
+    lone, other = stage.of_voice
+    stage.of_voice = {lone: stage.of_voice[lone][:1], other: stage.of_voice[other]}
+    stage.clips, stage.voices = [c for found in stage.of_voice.values() for c in found], list(stage.of_voice.values())
+
+    def share(even: float) -> float:
+        stage.options = replace(stage.options, even=even)
+        drawn = [item.target.voice for step in range(150) for item in stage.items(step)]
+        return drawn.count(lone) / len(drawn)
+
+    assert share(0.0) < 0.25 and 0.4 < share(1.0) < 0.6
+
+
 def test_a_prompt_is_told_and_not_learned(stage: FlowStage) -> None:
     item = replace(stage.items(0)[0], is_prompted=True)
     told, bare = (stage.batch([replace(item, is_prompted=is_prompted)]) for is_prompted in (True, False))
