@@ -89,6 +89,8 @@ def voices(voice: str) -> Run:
         sizes=sizes.FLOW,
         lr=5e-4,
         even=0.7,
+        warp=0.3,
+        tilt=0.25,
     )
     how = Schedule(kind="cosine", warm_up=100, floor=0.1)
     return stage("voices", "flow", options, 4000, Optimizer(decay=0.02), seed=12, dtype="bfloat16", schedule=how,

@@ -1,7 +1,8 @@
 """Voices for the flow to take on: a set `voices` of short readings, at 24 kHz, each voice's with others of its own.
 
 The voice of nano has read most of what the flow learns from; of this alone it would learn that there is one. Here its
-fifteen others read much, and hundreds of made speakers a little, in both languages, so that a prompt tells something.
+fifteen others read much, and hundreds of made speakers a little, in both languages, so that a prompt tells something;
+and recorded ones, nano's own among them, bent far beyond what anybody is, so that no way of speaking is one voice's.
 """
 
 from collections.abc import Iterator
@@ -10,14 +11,16 @@ from pathlib import Path
 from random import Random
 
 from antiphon.data import world
+from antiphon.data.engines.protocol import Controls
 from antiphon.data.skills import phrases, replying, voices
-from antiphon.data.skills.exchange import LANGUAGES, Language, Who
+from antiphon.data.skills.exchange import Language, Who
 from antiphon.data.store import Row, has_shard, write_shard
 from antiphon.data.synth import Samples
 from antiphon.rates import SPOKEN_HZ
 
 NAME = "voices"
 MANDARIN = "cmn"
+TRACTS, TILT = (0.75, 1.35), 12.0  # of the bent
 CHINESE = 0.3  # share of the readings of those who speak both languages
 
 
@@ -28,11 +31,12 @@ class Crowd:
     seed: int = 50
     preset_texts: int = 150
     strangers: int = 700
+    bent: int = 400
     texts: int = 6
     shard: int = 25  # voices
 
 
-SMALL = Crowd(preset_texts=1, strangers=2, texts=2)
+SMALL = Crowd(preset_texts=1, strangers=2, bent=1, texts=2)
 
 
 def make(corpus: Path, crowd: Crowd) -> None:
@@ -54,13 +58,19 @@ def _readers(crowd: Crowd) -> Iterator[tuple[str, dict[Language, voices.Sung], i
         sung = voices.of_who(rng, Who(), "en")
         chinese = voices.Sung(engine=sung.engine, voice=MANDARIN, controls=sung.controls)
         yield f"stranger-{number}", {"en": sung, "zh": chinese}, crowd.texts
+    for number in range(crowd.bent):
+        rng = Random(f"{crowd.seed} bent {number}")
+        engine, voice = rng.choice(list(voices.RECORDED.values()))
+        tract = rng.uniform(*TRACTS)
+        controls = Controls(tract=round(tract, 3), pitch=round(tract, 3), tilt=round(rng.uniform(-TILT, TILT), 1))
+        yield f"bent-{number}", {"en": voices.Sung(engine=engine, voice=voice, controls=controls)}, crowd.texts
 
 
 def _read(rng: Random, readers: list[tuple[str, dict[Language, voices.Sung], int]]) -> Iterator[tuple[Row, Samples]]:
     wanted = []
     for name, spoken, count in readers:
         for _ in range(count):
-            language = LANGUAGES[rng.random() < CHINESE]
+            language: Language = "zh" if rng.random() < CHINESE and "zh" in spoken else "en"
             wanted.append(replying.Saying(_text(rng, language), language, "plain", name, spoken[language]))
     for saying, speech in zip(wanted, replying.speak(wanted, SPOKEN_HZ), strict=True):
         yield {"text": saying.text, "voice": saying.name, "language": saying.language}, speech.audio

@@ -15,12 +15,13 @@ def test_everybody_reads_more_than_once(tmp_path: Path) -> None:
     for name in ("espeak", "flite", "festival"):
         if not catalogue.find(name).installed():
             pytest.skip(f"{name} is not installed")
-    crowd = many_voices.Crowd(preset_texts=2, strangers=6, texts=3, shard=11)
+    crowd = many_voices.Crowd(preset_texts=2, strangers=6, bent=2, texts=3, shard=12)
     many_voices.make(tmp_path, crowd)
     folder = tmp_path / many_voices.NAME
     rows = [row for number in shard_numbers(folder) for row in read_index(folder, number)]
     read = Counter(row["voice"] for row in rows)
-    assert set(read) == (set(voices.presets()) - {voices.OWN}) | {f"stranger-{n}" for n in range(6)}
+    strangers = {f"stranger-{n}" for n in range(6)} | {"bent-0", "bent-1"}
+    assert set(read) == (set(voices.presets()) - {voices.OWN}) | strangers
     assert {read["rms"], read["stranger-0"]} == {2, 3}
     assert {row["language"] for row in rows} == {"en", "zh"} and {row["rate"] for row in rows} == {24_000}
     first = (folder / "00000.jsonl").stat().st_mtime_ns
