@@ -46,7 +46,7 @@ WHOLE = 2
 PARTS = WHOLE + len(MORE)
 DEV, DEV_CLIPS = "skills-dev", 160
 DEV_SETS = (f"{DEV}-slots", f"{DEV}-template")
-SEED, SMALL = 40, 36
+SEED, SMALL = 40, 48
 
 
 def part(number: int, clips: int | None = None) -> SkillSpec:
