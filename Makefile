@@ -33,7 +33,7 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest -rs --durations=10
 
 test-slow: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow -rs --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "slow and not console" -rs --durations=10
 
 train-smoke: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/antiphon train recipes/nano --smoke
@@ -53,7 +53,7 @@ test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
 # slow: pytest -m "console and slow" tests/console
 test-console: $(VENV)/.dev console/node_modules/.made
 	$(BIN)/python -m pip install --quiet --requirement tests/console/requirements.txt
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "console and not slow" tests/console -rs --durations=5
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m console tests/console -rs --durations=5
 
 # the pictures of docs/console/, every state at two sizes in two colours
 pictures: $(VENV)/.dev
