@@ -49,8 +49,7 @@ test-gpu: $(VENV)/.dev
 test-clients: $(VENV)/.dev $(CLIENTS:%=.clients/%/.made)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m clients tests/clients -rs --durations=5
 
-# the page in Debian's chromium, headless, with a recording for a microphone; needs Node and npm. Two hundred turns are
-# slow: pytest -m "console and slow" tests/console
+# the page in Debian's chromium, headless, with a recording for a microphone; needs Node and npm
 test-console: $(VENV)/.dev console/node_modules/.made
 	$(BIN)/python -m pip install --quiet --requirement tests/console/requirements.txt
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m console tests/console -rs --durations=5
