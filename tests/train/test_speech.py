@@ -29,6 +29,7 @@ from antiphon.train.run import Optimizer, Run, Schedule
 from antiphon.train.speech import SpeechStage, grown, part_of, speech
 from antiphon.train.stage import Item, Place
 from antiphon.train.tasks import MODALITIES, make
+from antiphon.train.traits import Told
 from antiphon.train.weights import read_weights
 from tests.train import children, corpus
 
@@ -199,6 +200,25 @@ def test_rows_learn_to_tell_how_a_sound_sounds(runs: Path) -> None:
     (runs / "data" / "traits.jsonl").unlink()
     with pytest.raises(ConfigError, match="found no traits at .*traits.jsonl; write them"):
         speech(run("x", chosen), place(runs))
+
+
+def test_a_trait_is_told_of_its_stretch_alone(runs: Path) -> None:
+    """A line that has a place is learned from the rows of that place, at least one, and never from beyond the sound."""
+    assert Told(None, ()).rows(9) == slice(0, 9)
+    assert Told((1280, 3840), ()).rows(9) == slice(1, 3) and Told((1300, 3841), ()).rows(9) == slice(1, 4)
+    assert Told((0, 999_999), ()).rows(9) == slice(0, 9) and Told((999_999, 999_999), ()).rows(9) == slice(8, 9)
+    whole = {"audio": "heard/00000:0", "is": {"name": "sound"}}
+    lines = [whole, whole | {"at": [0, 2560], "is": {"name": "first"}}]
+    (runs / "data" / "traits.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    chosen = options(runs, ("asr", "asr", 0.0), helps=Helps(traits=1.0, decoder=False))
+    telling = speech(run("x", chosen), place(runs))
+    batch = telling.collator.batch([telling.plain.build(question(0), "0")], vary=False)
+    assert [(sound, told.at) for sound, told in batch.traits] == [(0, None), (0, (0, 2560))]
+    rows = [row.detach().requires_grad_() for row in telling.model.hear(batch.pieces)]
+    (loss,) = telling.model.noticing(rows, replace(batch, traits=batch.traits[1:])).values()
+    loss.backward()
+    assert rows[0].grad is not None and len(rows[0]) > 2
+    assert rows[0].grad[:2].abs().sum() > 0 and rows[0].grad[2:].abs().sum() == 0
 
 
 def test_a_head_is_told_where_a_word_was_heard(runs: Path) -> None:
