@@ -89,11 +89,11 @@ def voices(voice: str) -> Run:
         sizes=sizes.FLOW,
         lr=5e-4,
         even=0.7,
-        warp=0.3,
+        warp=0.45,
         tilt=0.25,
     )
     how = Schedule(kind="cosine", warm_up=100, floor=0.1)
-    return stage("voices", "flow", options, 4000, Optimizer(decay=0.02), seed=12, dtype="bfloat16", schedule=how,
+    return stage("voices", "flow", options, 12000, Optimizer(decay=0.02), seed=12, dtype="bfloat16", schedule=how,
                  init_from="flow")  # fmt: skip
 
 

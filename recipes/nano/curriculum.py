@@ -1,6 +1,6 @@
 """The curriculum of nano's language model: the report's stages at nano's size, and what a small model needs before.
 
-    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─> course ─> sft
+    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─> course ─> deepen ─> sft
               ears ──┘
 
     text          words alone
@@ -14,6 +14,7 @@
     notice        all tasks again, and captions that tell how everything sounds
     cooldown      stage D: the best of it, while the rate falls
     course        once more, leaning towards what was then measured to be weak: voices, translation, sums, new tools
+    deepen        and once more: a head is told who is asked about and where a tool is described; pages of Chinese sums
     sft           stage E: conversations, their last replies
 
 The tasks are the report's; their shares lean towards hearing and written answers, which nano was measured to lack. What
@@ -41,6 +42,7 @@ WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
 HEARD = replace(WEIGHTS, slot=1.0)  # a class that is named is one word among a hundred: so it is not drowned
 HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05, cut=0.15)
 NOTICING = replace(HELPS, traits=1.0)
+ABOUT = replace(NOTICING, about=0.3)
 LISTENING = Helps(reading=1.0, row_norm=0.05, traits=2.0, decoder=False)
 ONLY_EARS = Helps(reading=1.0, row_norm=0.05, phones=1.0, aligned=0.5, decoder=False)
 ADAMW = Optimizer(decay=0.05)
@@ -184,6 +186,31 @@ COOLDOWN = (
     part("tool", 8.0, "skills-tool"),
     part("think", 4.0, "skills-think"),
 )
+DEEPEN = (
+    part("page", 6.0, "skills-pages"),
+    part("asr", 4.0),
+    part("asr", 10.0, "skills-asr"),
+    part("tts", 3.0),
+    part("tts", 2.0, "skills-tts"),
+    part("s2tt", 4.0, "skills-s2tt"),
+    part("s2tt", 2.0, "skills-rendered", pseudo=1.0),
+    part("s2st", 5.0, "skills-s2st"),
+    part("talk", 4.0),
+    part("talk", 7.0, "skills-talk"),
+    part("talk", 4.0, "skills-manner"),
+    part("talk", 3.0, "mute"),
+    part("answer", 2.0),
+    part("answer", 6.0, "skills-answer"),
+    part("answer", 12.0, "skills-hear"),
+    part("answer", 4.0, "skills-written", pseudo=1.0),
+    part("answer", 3.0, "skills-sums", pseudo=1.0),
+    part("caption", 1.0, "skills-caption"),
+    part("caption", 5.0, "skills-told"),
+    part("tool", 2.0, "skills-tool"),
+    part("tool", 8.0, "skills-called", pseudo=1.0),
+    part("think", 1.0, "skills-think"),
+    part("think", 2.0, "skills-thought"),
+)
 SFT = (
     part("asr", 8.0),
     part("asr", 9.0, "skills-asr"),
@@ -310,6 +337,10 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
             schedule=falling,
         ),
         replace(speech("course", 8000, COURSE, again, "cooldown", helps=NOTICING, weights=HEARD), schedule=falling),
-        replace(speech("sft", 1200, SFT, slow, "course", learns="last", weights=HEARD), schedule=falling),
+        replace(
+            speech("deepen", 12000, DEEPEN, again, "course", helps=ABOUT, weights=HEARD),
+            schedule=falling,
+        ),
+        replace(speech("sft", 1200, SFT, slow, "deepen", learns="last", weights=HEARD), schedule=falling),
     ]
     return [of_model(run, begin or "nano") for run in stages]

@@ -6,7 +6,9 @@
     talk, call, outside                            talk (aloud), answer (written)       call        tool (written)
     hear, react                                    talk (aloud), hear (written)         manner      manner (aloud)
     the grammar alone, heard as pseudo-sound       written (talk, call), rendered (translate),
-                                                   called (tools that the prompt describes), sums (Chinese)
+                                                   called (tools that the prompt describes), sums (Chinese),
+                                                   pages (forty such sums each, of which the results are learned)
+    the labels of `skill_traits`                   caption, told (those of them that tell much)
 
 Codes are learnt from nano's own voice and from voices that it found; how it sounds as another is the flow's to know.
 A corpus is a set of `antiphon data synth`; its sounds are referred to as NAME/shards/00003:17, NAME/spoken/00003:4.
@@ -14,6 +16,7 @@ A corpus is a set of `antiphon data synth`; its sounds are referred to as NAME/s
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,12 +24,15 @@ from typing import Any
 from antiphon.data.numbers import words_of
 from antiphon.data.skills import catalogue, voices
 from antiphon.data.skills.exchange import Conversation, Turn, from_json
+from antiphon.data.skills.noticing import NAME
 from antiphon.data.store import read_index, shard_numbers
+from antiphon.rates import HEARD_HZ
 from antiphon.text.prompts import task_prompt
 from antiphon.text.toolcall import ToolCall
-from antiphon.train.records import Heard, Item, Record, Said, Spoken, Thought
+from antiphon.train.records import Given, Heard, Item, Record, Said, Spoken, Thought
 from antiphon.train.tasks import make, tool_result
-from recipes.nano.skill_traits import captions
+from recipes.nano.records import SUMS
+from recipes.nano.skill_traits import OF_VOICE, captions
 
 Row = dict[str, Any]
 ALOUD = {"speak": "tts", "interpret": "s2st", "think": "think"}  # of a conversation's task; others talk
@@ -35,10 +41,11 @@ PUT_AS = {"hear": "answer", "thought": "think", "manner": "talk"}  # the trainer
 UNSPOKEN = {  # replies that follow from words alone: the trainer's task, the conversations' tasks, their only skill
     "skills-written.jsonl": ("answer", ("talk", "call"), ""),
     "skills-rendered.jsonl": ("s2tt", ("translate",), ""),
-    "skills-called.jsonl": ("tool", ("call",), "described tool"),
     "skills-sums.jsonl": ("answer", ("talk",), "sums"),
 }
 WRITTEN = 20_000
+MUCH = 3  # things that a caption tells of
+TOOLS = 4  # that are described at once, where several are called
 
 
 def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written: int = WRITTEN) -> dict[str, Iterator[Record]]:  # noqa: E501
@@ -53,10 +60,13 @@ def all_records(corpus: Path, names: Sequence[str], dev: Sequence[str], written:
         "skills-answer.jsonl": (r for name in names for r in conversations(corpus, name, "answer")),
         "skills-hear.jsonl": (r for name in names for r in conversations(corpus, name, "hear")),
         "skills-caption.jsonl": (r for name in names for r in captions(corpus, name)),
+        "skills-told.jsonl": (r for name in names for r in captions(corpus, name, MUCH)),
         "skills-tool.jsonl": (r for name in names for r in conversations(corpus, name, "tool")),
         "skills-think.jsonl": (r for name in names for r in conversations(corpus, name, "think")),
         "skills-thought.jsonl": (r for name in names for r in conversations(corpus, name, "thought")),
         **{name: unspoken(written, *what) for name, what in UNSPOKEN.items()},
+        "skills-called.jsonl": called(written),
+        "skills-pages.jsonl": pages(written // 10),
         "dev.jsonl": (r for name in dev for r in held_out(corpus, name)),
     }
 
@@ -121,6 +131,15 @@ def sounds(name: str, shard: int, n: int, row: Row) -> list[Heard]:
     return found
 
 
+def about(row: Row) -> tuple[int, int] | None:
+    """Where the one speaks whose voice a question is about: somebody who is played, else who asks."""
+    asked, parts = conversation(row).turns[-1], row["turns"][-1]["parts"]
+    people = sorted((part for part in parts if part["kind"] == "speech"), key=lambda part: part["who"] != NAME)
+    if not people or asked.family.split()[0] not in OF_VOICE:
+        return None
+    return round(people[0]["start_s"] * HEARD_HZ), round(people[0]["end_s"] * HEARD_HZ)
+
+
 def words(turn: Turn) -> str:
     """All words of a turn in order; none where people talk at once, or in a language that nano does not know."""
     said = [part for part in turn.heard if part.kind == "speech"]
@@ -139,6 +158,8 @@ def conversations(corpus: Path, name: str, task: str) -> Iterator[Record]:
         if task not in WRITES and shard != last:
             last, spoken, own = shard, sayings(corpus, name, shard), learnt_from(corpus, name, shard)
         heard = sounds(name, shard, n, row)
+        if made.task == "hear":
+            heard[-1] = replace(heard[-1], about=about(row))
         replies = [(how["filler"], how["reply"]) for how in row["turns"]]
         aloud = None if task in WRITES else spoken
         if aloud is not None and not all(reply in own for _, reply in replies):
@@ -200,8 +221,36 @@ def unspoken(count: int, task: str, of: Sequence[str], skill: str) -> Iterator[R
     for n in range(count):
         made = catalogue.sample(rng, rng.choice(of), skill=skill)
         if all(turn.user for turn in made.turns):
-            heard = [Heard(said=words(turn)) for turn in made.turns]
-            yield record(made, heard, [(None, None)] * len(heard), task, f"{task} {skill or 'written'} {n}", None)
+            yield pseudo(made, task, f"{task} {skill or 'written'} {n}")
+
+
+def pseudo(made: Conversation, task: str, id: str) -> Record:
+    """A conversation that is heard as pseudo-sound and answered in writing."""
+    heard = [Heard(said=words(turn)) for turn in made.turns]
+    return record(made, heard, [(None, None)] * len(heard), task, id, None)
+
+
+def called(count: int) -> Iterator[Record]:
+    """Several tools are described, and one after the other is called: which one, the question alone tells."""
+    rng = Random("skills called")
+    for n in range(count):
+        some = [catalogue.sample(rng, "call", skill="described tool") for _ in range(rng.choice((1, 2, 2, 3)))]
+        tools = list(dict.fromkeys(tool for one in some for tool in one.tools))
+        names = {turn.call.name for one in some for turn in one.turns if turn.call}
+        needed = [tool for tool in tools if json.loads(tool)["function"]["name"] in names]
+        beside = [tool for tool in tools if tool not in needed][: max(0, TOOLS - len(needed))]
+        offered = tuple(rng.sample([*needed, *beside], len(needed) + len(beside)))
+        made = replace(some[0], tools=offered, turns=tuple(turn for one in some for turn in one.turns))
+        yield pseudo(made, "tool", f"tool called {n}")
+
+
+def pages(count: int) -> Iterator[Record]:
+    """Pages of Chinese sums, as `records.sums` makes English ones."""
+    rng = Random("skills pages")
+    for n in range(count):
+        told = [catalogue.sample(rng, "talk", skill="sums").turns[0].reply for _ in range(SUMS)]
+        parted = [one.partition("是") for one in told]
+        yield make("page", f"page sums {n}", [item for head, it, rest in parted for item in (Given(head + it), rest)])
 
 
 def held_out(corpus: Path, name: str) -> Iterator[Record]:

@@ -91,12 +91,13 @@ def write_traits(corpus: Path, names: Sequence[str], path: Path) -> int:
     return count
 
 
-def captions(corpus: Path, name: str) -> Iterator[Record]:
-    """Turns to be described; every second one in Chinese."""
+def captions(corpus: Path, name: str, least: int = 1) -> Iterator[Record]:
+    """Turns to be described, of which `least` things are known; every second one in Chinese."""
     for number, (heard, parts) in enumerate(turns(corpus, name)):
         language: Language = "zh" if number % 2 else "en"
-        text = caption(traits_of(parts), language)
-        if text:
+        told = traits_of(parts)
+        text = caption(told, language)
+        if sum(value != NONE for value in told.values()) >= least:
             system = Said(role="system", items=(task_prompt(ASKED[language]).system,))
             said = (Said(role="human", items=(heard,)), Said(role="assistant", items=(text,)))
             yield Record(id=f"caption {name} {number}", task="caption", messages=(system, *said), slots=(text,))

@@ -43,6 +43,12 @@ def num_rows(num_samples: int) -> int:
     return (encoder_len(mel_frames(num_samples)) + 1) // 2
 
 
+def rows_of(begin: int, end: int, count: int) -> slice:
+    """The rows of the samples from `begin` to `end`, at least one, of the `count` rows of a whole sound at 16 kHz."""
+    first = min(begin // ROW_HOP, count - 1)
+    return slice(first, max(first + 1, min(-(-end // ROW_HOP), count)))
+
+
 def code_samples(num_codes: int) -> int:
     """Samples at 24 kHz that `num_codes` speech codes become."""
     return num_codes * SAMPLES_PER_CODE

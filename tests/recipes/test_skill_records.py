@@ -1,5 +1,7 @@
 """Conversations as records: what the trainer reads is what was made, and every task of it gets its share."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +9,18 @@ import pytest
 
 from antiphon.data.corpus import synthesise
 from antiphon.data.engines import catalogue
+from antiphon.data.skills import hanzi
 from antiphon.data.skills.catalogue import TASKS
 from antiphon.data.skills.classes import DIMENSIONS
 from antiphon.data.skills.spec import SkillSpec
 from antiphon.data.store import read_index
 from antiphon.text.toolcall import ToolCall
-from antiphon.train.records import Heard, Record, Spoken, Thought, read_records, write_records
+from antiphon.train.records import Given, Heard, Record, Spoken, Thought, read_records, write_records
 from antiphon.train.sounds import Sounds, parse_reference
 from antiphon.train.tasks import needs
 from antiphon.train.traits import Traits
 from recipes.nano import skill_records, skill_traits
+from recipes.nano.records import SUMS
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +95,46 @@ def test_traits_and_captions_tell_what_was_made(records: tuple[Path, dict[str, l
     assert shared["scene"] == "none" and skill_traits.caption(shared, "en").endswith("rain.")
     together = list(skill_traits.lines([people[0], people[1] | {"start_s": 1.0}]))
     assert [told for _, told in together[1:]] == [{}, {}]
-    said = [record.messages[-1].items[0] for record in files["skills-caption.jsonl"]]
-    assert any("。" in str(text) for text in said) and any(str(text).endswith(".") for text in said)
+    said, much = ([str(r.messages[-1].items[0]) for r in files[f"skills-{n}.jsonl"]] for n in ("caption", "told"))
+    assert any("。" in text for text in said) and any(text.endswith(".") for text in said)
+    things = {text: 1 + text.count(", ") + text.count("，") for text in said}
+    assert much == [text for text in said if things[text] >= skill_records.MUCH] and len(much) < len(said)
+
+
+def test_a_question_about_a_voice_tells_where_that_one_speaks(records: tuple[Path, dict[str, list[Record]]]) -> None:
+    folder, files = records
+    made = {f"answer {row['id']}": row for _, _, row in skill_records.rows(folder / "corpus", "skills-0")}
+    found = 0
+    for record in files["skills-hear.jsonl"]:
+        row, heard = made[record.id], record.heard[-1]
+        asked = skill_records.conversation(row).turns[-1].family.split()[0]
+        assert (heard.about is not None) == (asked in skill_traits.OF_VOICE)
+        if heard.about:
+            (part,) = [p for p in row["turns"][-1]["parts"] if round(p.get("start_s", -1) * 16_000) == heard.about[0]]
+            others = {p["who"] for p in row["turns"][-1]["parts"] if p["kind"] == "speech"} - {part["who"]}
+            assert part["kind"] == "speech" and (part["who"] == "speaker" or not others)
+            assert heard.span and 0 <= heard.about[0] < heard.about[1] <= heard.span[1] - heard.span[0]
+            found += 1
+    assert found
+
+
+def test_pages_hold_chinese_sums() -> None:
+    (page,) = skill_records.pages(1)
+    given, told = ([i for i in page.messages[0].items if isinstance(i, kind)] for kind in (Given, str))
+    assert len(given) == len(told) == SUMS
+    for asked, result in zip(given, told, strict=True):
+        first, sign, second = re.fullmatch("(.+)([加减])(.+)是", asked.text).groups()
+        due = hanzi.parse(first) + (1 if sign == "加" else -1) * hanzi.parse(second)
+        assert hanzi.parse(result.removesuffix("。")) == due
+
+
+def test_several_tools_are_called_in_turn() -> None:
+    for record in skill_records.called(12):
+        offered = [tool["function"]["name"] for tool in json.loads(str(record.messages[1].items[0]))]
+        called = [item.name for message in record.messages for item in message.items if isinstance(item, ToolCall)]
+        assert 1 <= len(called) <= 3 and set(called) <= set(offered) and len(offered) == len(set(offered))
+        assert len(offered) <= max(skill_records.TOOLS, len(called))
+    assert list(skill_records.called(3)) == list(skill_records.called(3))
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def sums(stage: SpeechStage, items: Sequence[object]) -> dict[str, float]:
 
 def test_counts_and_losses_have_the_same_names(stage: SpeechStage) -> None:
     names = {*MODALITIES, "guide", "copy", "reading", "row_norm"}
-    assert set(stage.weights) == names | {"phones", "aligned", "traits"}
+    assert set(stage.weights) == names | {"phones", "aligned", "traits", "about"}
     assert stage.weights["text"] == 1 and stage.weights["speech_pad"] == 0
     found = Counter[str]()
     for step in range(4):
@@ -429,6 +429,29 @@ def test_a_pause_that_an_engine_names_guides_nowhere(stage: SpeechStage) -> None
     assert spans[1] is None and all(span and span[0] < span[1] for span in (spans[0], spans[2]))
 
 
+def test_a_third_head_is_told_which_stretch_of_a_sound_is_asked_about(runs: Path) -> None:
+    """The loss is of its own layer and head, and less when that head looks there."""
+    asked = replace(heard(0), about=(1280, 3840))
+    write_records(runs / "data" / "about.jsonl", [make("answer", "a0", asked, corpus.CITIES[0])])
+    chosen = options(runs, ("answer", "about", 0.0), helps=Helps(about=1.0, about_layer=1, about_head=2))
+    watched = speech(run("x", chosen), place(runs))
+    example = watched.plain.build(make("answer", "a0", asked, corpus.CITIES[0]), "0")
+    batch = watched.collator.batch([example], vary=False)
+    assert len(batch.abouts) == watched.counts(batch)["about"] == len(example.abouts) > 0
+    lm = watched.model.lm.model
+    attention = lm.layers[1].self_attn
+    grown = attention.q_proj.weight.detach().clone()
+    watched.losses(batch, "speech", 0)["about"].backward()
+    size = attention.head_dim
+    grad = attention.q_proj.weight.grad
+    assert grad is not None and grad[2 * size : 3 * size].abs().sum() > 0
+    assert grad[: 2 * size].abs().sum() == 0 and grad[3 * size :].abs().sum() == 0  # of no other head of that layer
+    before = watched.losses(batch, "speech", 0)["about"].item()
+    with torch.no_grad():
+        attention.q_proj.weight.copy_(grown - 0.01 * grad)
+    assert watched.losses(batch, "speech", 0)["about"].item() < before
+
+
 def test_greedy_stops_by_itself(stage: SpeechStage) -> None:
     lm, width = stage.model.lm.eval(), 32
     prompts = [torch.randn(3, width), torch.randn(5, width)]
@@ -446,7 +469,7 @@ def test_a_thought_is_no_part_of_the_reply(stage: SpeechStage) -> None:
 
 def test_heads_that_are_not_there() -> None:
     sizes = corpus.config(500).lm
-    with pytest.raises(ConfigError, match="2 layers of 4 heads"):
+    with pytest.raises(ConfigError, match="head 0 of layer 2; the model has 2 layers of 4"):
         Learner(sizes, 100, Helps(guide=1.0, layer=2))
 
 

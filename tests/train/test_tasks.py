@@ -213,6 +213,42 @@ def test_an_echo_is_a_word_that_was_heard(builder: Builder) -> None:
     assert not builder.build(make("answer", "x", said, "yes no"), "0").echoes
 
 
+def schema(name: str, key: str) -> str:
+    function = {"name": name, "parameters": {"properties": {key: {"type": "string"}}}}
+    return json.dumps({"type": "function", "function": function})
+
+
+def test_a_call_is_looked_up_where_its_tool_is_described(builder: Builder) -> None:
+    """Each part of a call: the name and its key in the definition of that tool, the value where it was asked."""
+    tokenizer, offered = builder.tokenizer, f"[{schema('paris_rain', 'city')}, {schema('the_capital', 'city')}]"
+    said = Said(role="assistant", items=(ToolCall("the_capital", '{"city":"rome","loud":true}'),))
+    asked = make("tool", "x", Heard(audio="heard/00000:1", said="rome rain"), schemas=offered)
+    example = builder.build(replace(asked, messages=(*asked.messages, said)), "0")
+    pairs = [(position + 1, place) for position, (place,) in example.copies]
+    assert tokenizer.decode([example.ids[p] for p, _ in pairs]) == "the_capitalcity"
+    assert [example.ids[p] for p, _ in pairs] == [example.ids[place] for _, place in pairs]
+    between = tokenizer.decode(example.ids[pairs[0][1] : pairs[-1][1]])
+    assert between.startswith("the_capital") and "paris" not in between  # of its own definition, not of the other's
+    assert tokenizer.decode([example.ids[e.position + 1] for e in example.echoes]) == "rome"
+    assert [e.spelt.token for e in example.echoes] == list(range(len(example.echoes)))
+    unknown = Said(role="assistant", items=(ToolCall("rain", '{"what":"paris"}'),))
+    example = builder.build(replace(asked, messages=(*asked.messages, unknown)), "0")
+    assert not example.copies and not example.echoes  # what stands nowhere is looked up nowhere
+
+
+def test_a_reply_looks_at_the_stretch_that_it_tells_of(builder: Builder) -> None:
+    asked = replace(HEARD, about=(1280, 3840))
+    for reply in ("the capital", spoken()):
+        example = builder.build(make("talk" if isinstance(reply, Spoken) else "answer", "x", asked, reply), "0")
+        words = {example.ids[position + 1] for position, _ in example.abouts}
+        start = example.sounds[0].start
+        assert words == set(builder.tokenizer.encode("the capital"))
+        assert {places for _, places in example.abouts} == {(start + 1, start + 2)}
+    assert not builder.build(make("answer", "x", HEARD, "the capital"), "0").abouts
+    later = builder.build(make("answer", "x", asked, "rome", HEARD, "the capital"), "0")
+    assert later.abouts and max(p for p, _ in later.abouts) < later.sounds[1].start  # of the second nobody has told
+
+
 def test_pseudo_sound_takes_the_place_of_sound(builder: Builder) -> None:
     record = make("asr", "x", Heard(audio="heard/00000:1", said="rain in paris"), "rain in paris")
     real, pseudo = builder.build(record, "0"), builder.build(record, "0", pseudo=True)

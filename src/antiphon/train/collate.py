@@ -75,6 +75,7 @@ class Collator:
             self._told(real),
             guide.targets([e.guides for e in examples] if self.helps.guide else [], length),
             guide.targets([e.copies for e in examples] if self.helps.copy else [], length),
+            guide.targets([e.abouts for e in examples] if self.helps.about else [], length),
             self._echoes(examples, {n for n, _ in said}) if self.helps.copy and self.helps.echo else [],
             _documents(examples, length),
         )

@@ -5,7 +5,7 @@
 
 A kind belongs to the id that is predicted. Ids come from the code that the runtime prompts with, so a model is asked as
 it was trained; where it reads `<audio_patch>`, `SoundRows` say what is heard: a stretch of a sound, or pseudo-sound.
-`guides` and `copies` tell where a guided head should look (`antiphon.train.guide`).
+`guides`, `copies` and `abouts` tell where a guided head should look (`antiphon.train.guide`).
 """
 
 import re
@@ -16,7 +16,7 @@ from itertools import accumulate
 from random import Random
 
 from antiphon.errors import AntiphonError
-from antiphon.rates import HEARD_HZ, PIECE_S, num_rows
+from antiphon.rates import HEARD_HZ, PIECE_S, num_rows, rows_of
 from antiphon.runtime.heard import CODE_MS, heard_ids
 from antiphon.text import chat
 from antiphon.text.chat import AudioItem, Mark, Message, Speech, compose
@@ -85,7 +85,10 @@ class Example:
     guides: list[guide.Look] = field(default_factory=list)  # towards the word that is being spoken
     copies: list[guide.Look] = field(default_factory=list)  # towards the word that is read or repeated
     echoes: list[guide.Echo] = field(default_factory=list)  # the same where it lies in real sound
+    abouts: list[guide.Look] = field(default_factory=list)  # towards the stretch of sound that a reply tells of
     source: list[guide.Source] = field(default_factory=list)  # what the last turn asked in words, and where they stand
+    offered: list[guide.Source] = field(default_factory=list)  # the tools that are described, and where
+    stretch: tuple[int, ...] = ()  # where the stretch of sound stands that the next reply tells of
 
     row: int = 0  # the length of the batch it was dealt into
     packed: tuple[tuple[int, str], ...] = ()  # length and seed of each that it is packed of
@@ -117,6 +120,7 @@ class Example:
         self.sounds = [s for s in self.sounds if s.start < end]
         self.guides = [look for look in self.guides if look[0] < end]
         self.copies = [look for look in self.copies if look[0] < end]
+        self.abouts = [look for look in self.abouts if look[0] < end]
         self.echoes = [echo for echo in self.echoes if echo.position < end]
 
 
@@ -192,10 +196,12 @@ class Builder:
         if len(items) == 1 and isinstance(items[0], str) and message.role != "assistant":
             example.add(self._ids(chat.render_chat([Message(message.role, items[0])])))
             words = self.encode(items[0])
-            example.source = guide.sources(words, len(example.ids) - 1 - len(words)) if message.role == "human" else []
+            stand = guide.sources(words, len(example.ids) - 1 - len(words))
+            example.source = stand if message.role == "human" else []
+            example.offered = stand if message.role == "tool_json_schemas" else example.offered
             return
         example.add(self._ids(chat.render_chat([Message(message.role, None)])))
-        example.source = []
+        example.source, example.stretch = [], ()
         for item in items:
             self._context_item(example, item, rng, pseudo)
         example.add([self.layout.eot])
@@ -250,10 +256,10 @@ class Builder:
             elif isinstance(item, Thought):
                 self._think(example, item)
             elif isinstance(item, ToolCall):
-                example.add(self._ids(chat.item_parts(Message("assistant", None), item)), TOOL)
+                self._call(example, item)
             elif isinstance(item, str):
                 ids = self.encode(item)
-                _copy(example, ids, len(example.ids) - 1, 1)
+                _look(example, ids, len(example.ids) - 1, 1)
                 example.add_kinds(ids, self._kinds(example.record, message, item, ids))
             else:
                 raise bad(example.record, "the reply holds audio that is heard; a reply is text, speech or a call.")
@@ -302,6 +308,8 @@ class Builder:
                               whole=len(spans) == 1, seed=chance)  # fmt: skip
             example.sounds.append(sound)
             example.source = [(t, guide.Spelt(len(example.sounds) - 1, n)) for n, t in enumerate(whole)]
+        if heard.about and len(spans) == 1:
+            example.stretch = tuple(range(start, start + rows[0])[rows_of(*heard.about, rows[0])])
 
     def _announce(self, example: Example, rows: int) -> int:
         prompt = chat.encode([(sound,) for sound in AudioItem((rows,)).sounds], self.tokenizer, self.layout)
@@ -330,8 +338,24 @@ class Builder:
         if layout.text_per_group == 1:
             words = () if spoken.mute else spoken.words
             example.guides += guide.spoken(self.tokenizer, layout, text, words, begin, len(woven) - 2)
-            _copy(example, text, begin - 1, group)
+            _look(example, text, begin - 1, group)
         example.add(woven[-1:], NOTHING if spoken.mute else TEXT)
+
+    def _call(self, example: Example, call: ToolCall) -> None:
+        """A call: its name and keys are looked up where the tool is described, its values where they were asked."""
+        ids = self._ids(chat.item_parts(Message("assistant", None), call))
+        mine = guide.sources(ids, len(example.ids))
+        example.add(ids, TOOL)
+        described = guide.standing(self.encode(f'name": "{call.name}'), example.offered)
+        after = example.offered[example.offered.index(described[-1]) :] if described else []
+        arguments = call.values
+        parts = [(call.name, described[-len(self.encode(call.name)) :]), *((key, after) for key in arguments)]
+        parts += [(value, example.source) for value in arguments.values() if isinstance(value, str)]
+        for text, asked in parts:
+            made = guide.standing(self.encode(text), mine)
+            there = guide.standing(self.encode(text), asked) or guide.standing(self.encode(f" {text}"), asked)
+            if made and len(made) == len(there):
+                _add(example, guide.looking(there, made[0][1][0] - 1, 1))
 
     def _given(self, example: Example, spoken: Spoken) -> tuple[int, ...]:
         """The tokens that a spoken text begins with and that are not learned."""
@@ -378,18 +402,23 @@ def packed(examples: Sequence[Example]) -> Example:
         row.add(e.ids)
         row.kinds[at:] = [NOTHING, *e.kinds[1:]]
         row.sounds += [replace(s, start=s.start + at) for s in e.sounds]
-        for mine, theirs in ((row.guides, e.guides), (row.copies, e.copies)):
+        for mine, theirs in ((row.guides, e.guides), (row.copies, e.copies), (row.abouts, e.abouts)):
             mine += [(position + at, tuple(p + at for p in where)) for position, where in theirs]
         for position, (sound, token) in e.echoes:
             row.echoes.append(guide.Echo(position + at, guide.Spelt(sound + sounds, token)))
     return row
 
 
-def _copy(example: Example, tokens: Sequence[int], first: int, stride: int) -> None:
-    """Looks of a reply that repeats the end of what was asked."""
-    looks, echoes = guide.copied(example.source, tokens, first, stride)
-    example.copies += looks
-    example.echoes += echoes
+def _look(example: Example, tokens: Sequence[int], first: int, stride: int) -> None:
+    """Looks of a reply that repeats the end of what was asked, or that tells of a stretch of sound."""
+    _add(example, guide.copied(example.source, tokens, first, stride))
+    if example.stretch:
+        example.abouts += [(first + j * stride, example.stretch) for j in range(len(tokens))]
+
+
+def _add(example: Example, found: tuple[list[guide.Look], list[guide.Echo]]) -> None:
+    example.copies += found[0]
+    example.echoes += found[1]
 
 
 def _says(item: Item) -> bool:

@@ -1,7 +1,9 @@
-"""Guided heads: two heads of one layer are told where to look, which a small model does not find by itself in time.
+"""Guided heads: three heads are told where to look, which a small model does not find by itself in time.
 
     spoken    while a code is predicted, one head looks at the text token of the word that is being said
-    copied    while a word is written or read out, another looks at where that word was asked or heard
+    copied    while a word is written or read out, another looks at where that word was asked or heard; in the call of
+              a tool, at where the tool's name was described
+    about     while a reply tells how somebody sounds, a third looks at where that one speaks
 
 Where a word lies in real sound nobody has written down: such a look is an `Echo`, and the rows that spell the word are
 found while training (`antiphon.train.align`).
@@ -65,9 +67,21 @@ def copied(
     asked = source[len(source) - len(tokens) :] if 0 < len(tokens) <= len(source) else ()
     if len(tokens) < 2 or any(a != t for (a, _), t in list(zip(asked, tokens, strict=False))[1:]) or not asked:
         return [], []
+    return looking(asked, first, stride)
+
+
+def looking(asked: Sequence[Source], first: int, stride: int) -> tuple[list[Look], list[Echo]]:
+    """Looks at one token after the other; the first is predicted at `first`, the next `stride` later."""
     found = [(first + j * stride, at) for j, (_, at) in enumerate(asked)]
     looks = [(position, at) for position, at in found if at and not isinstance(at, Spelt)]
     return looks, [Echo(position, at) for position, at in found if isinstance(at, Spelt)]
+
+
+def standing(tokens: Sequence[int], asked: Sequence[Source]) -> Sequence[Source]:
+    """Where these tokens stand one after the other in what was asked, for the first time; nothing if they do not."""
+    size, wanted = len(tokens), list(tokens)
+    starts = (n for n in range(len(asked) - size + 1) if [t for t, _ in asked[n : n + size]] == wanted)
+    return asked[at : at + size] if size and (at := next(starts, None)) is not None else ()
 
 
 def spoken(

@@ -9,6 +9,7 @@ class Helps:
 
     guide: float = 0.0  # one head looks at the word that is being spoken
     copy: float = 0.0  # one head looks at the word that is read or repeated
+    about: float = 0.0  # one head looks at the stretch of sound that a reply tells of
     echo: bool = False  # in real sound too, at the rows that spell it; for ears that can spell already
     reading: float = 0.0  # rows of sound spell what is said, by CTC against the token embeddings
     row_norm: float = 0.0  # rows of sound are as long as embeddings
@@ -19,6 +20,8 @@ class Helps:
     layer: int = 2  # where the guided heads are
     guide_head: int = 0  # two guided heads should have keys of their own
     copy_head: int = 3
+    about_layer: int = 3  # and where the one that looks at a stretch of sound is
+    about_head: int = 0
     code_noise: float = 0.0  # share of the input codes that are other ones
     path_noise: float = 0.5  # of pseudo-sound, as a part of an embedding's length
     cut: float = 0.0  # share of earlier spoken replies that the user cut short: read as far as heard, and not learned

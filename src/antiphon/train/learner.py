@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from antiphon.config import SpeechLMConfig
 from antiphon.errors import ConfigError
@@ -75,6 +76,7 @@ class Batch:
     traits: Sequence[tuple[int, Told]]  # (sound, what is known of a stretch of it)
     guides: guide.Targets
     copies: guide.Targets
+    abouts: guide.Targets
     echoes: Sequence[HeardEcho]
     document: Int[Tensor, "b t"] | None = None  # which record each position belongs to, where rows are packed
 
@@ -115,11 +117,11 @@ class Learner(nn.Module):
         nn.init.normal_(self.lm.model.embed_tokens.weight, std=width**-0.5)
         nn.init.normal_(self.lm.encoder.positional_embedding.weight, std=0.02)
         heads, layers = config.decoder.num_heads, config.decoder.num_layers
-        if (helps.guide or helps.copy) and (helps.layer >= layers or max(helps.guide_head, helps.copy_head) >= heads):
-            raise ConfigError(
-                f"helps guide heads {helps.guide_head} and {helps.copy_head} of layer {helps.layer};"
-                f" the model has {layers} layers of {heads} heads."
-            )
+        for name, (layer, head) in guided(helps).items():
+            if layer >= layers or head >= heads:
+                raise ConfigError(
+                    f"the help {name} guides head {head} of layer {layer}; the model has {layers} layers of {heads}."
+                )
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Sums over targets of every loss that this batch has, float32."""
@@ -142,8 +144,8 @@ class Learner(nn.Module):
         if self.helps.decoder:
             numbers = torch.bincount(batch.kinds[:, 1:].flatten(), minlength=len(MODALITIES) + 1)[1:].tolist()
             found = dict(zip(MODALITIES, map(float, numbers), strict=True))
-        for name, looks in (("guide", len(batch.guides)), ("copy", len(batch.copies) + len(batch.echoes))):
-            found |= {name: float(looks)} if getattr(self.helps, name) else {}
+        looks = {"guide": len(batch.guides), "copy": len(batch.copies) + len(batch.echoes), "about": len(batch.abouts)}
+        found |= {name: float(looks[name]) for name in guided(self.helps)}
         if self.helps.phones:
             found["phones"] = float(sum(len(s.phones) for s in batch.phones))
         if self.helps.aligned:
@@ -301,29 +303,38 @@ class Learner(nn.Module):
 
     @contextmanager
     def _watch_heads(self, batch: Batch, scores: Tensor | None) -> Iterator[dict[str, Tensor]]:
-        """Inside, the guided layer also says how far two of its heads are from looking where they should."""
+        """Inside, the guided layers also say how far their guided heads are from looking where they should."""
         losses: dict[str, Tensor] = {}
         copies = self._echoed(scores, batch) if self.helps.copy else batch.copies
-        wanted = {"guide": (self.helps.guide_head, batch.guides), "copy": (self.helps.copy_head, copies)}
-        wanted = {n: (h, t) for n, (h, t) in wanted.items() if getattr(self.helps, n) and len(t)}
-        if not wanted:
-            yield losses
-            return
-        layer = self.lm.model.layers[self.helps.layer]
-        assert isinstance(layer, DecoderLayer)
+        targets = {"guide": batch.guides, "copy": copies, "about": batch.abouts}
         theta = self.lm.config.decoder.rope_theta
 
-        def look(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
-            for name, (head, target) in wanted.items():
-                losses[name] = guide.look_loss(
-                    guide.head_attention(layer.self_attn, args[0], head, theta, batch.document), target
-                )
+        def watch(name: str, number: int, head: int) -> RemovableHandle:
+            layer = self.lm.model.layers[number]
+            assert isinstance(layer, DecoderLayer)
 
-        hook = layer.self_attn.register_forward_hook(look)
+            def look(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+                log = guide.head_attention(layer.self_attn, args[0], head, theta, batch.document)
+                losses[name] = guide.look_loss(log, targets[name])
+
+            return layer.self_attn.register_forward_hook(look)
+
+        hooks = [watch(name, *where) for name, where in guided(self.helps).items() if len(targets[name])]
         try:
             yield losses
         finally:
-            hook.remove()
+            for hook in hooks:
+                hook.remove()
+
+
+def guided(helps: Helps) -> dict[str, tuple[int, int]]:
+    """Of each head that is guided its layer and its number there."""
+    found = {
+        "guide": (helps.layer, helps.guide_head),
+        "copy": (helps.layer, helps.copy_head),
+        "about": (helps.about_layer, helps.about_head),
+    }
+    return {name: where for name, where in found.items() if getattr(helps, name)}
 
 
 def ctc(log: Float[Tensor, "b t v"], lengths: Sequence[int], targets: Sequence[Sequence[int]]) -> Float[Tensor, ""]:

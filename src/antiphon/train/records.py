@@ -6,9 +6,9 @@
         {"role": "assistant", "content": "what time is it?"}], "slots": ["time"]}
 
 Content is text, or a list of texts and objects: `audio` (heard: set/shard:row, `span` of its samples, `said` if known,
-`rows` if counted, `phones` if timed), `speech` (spoken: its text, `codes` as a list or as set/shard:row, `words` with
-start and end in seconds, `given` and `mute`: see `Spoken`), `given` (words of a reply that are only read), `think` and
-`call` (with `arguments` as JSON text). A message may say `"learn": true` or false; without it the task decides
+`rows` if counted, `phones` if timed, `about` if the reply tells of a stretch of it), `speech` (spoken: its text, `codes`
+as a list or as set/shard:row, `words` with start and end in seconds, `given` and `mute`: see `Spoken`), `given` (words
+of a reply that are only read), `think` and `call` (with `arguments` as JSON text). A message may say `"learn": true` or false; without it the task decides
 (`antiphon.train.tasks`). `slots` are the words of the reply that only hearing tells.
 A record without `audio` but with `said` is heard as pseudo-sound (`antiphon.train.pseudo`).
 Whatever is wrong with a line is one sentence that begins with file:line.
@@ -16,7 +16,7 @@ Whatever is wrong with a line is one sentence that begins with file:line.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,6 +35,7 @@ class Heard:
     span: tuple[int, int] | None = None  # samples of the stored sound, at its own rate
     rows: int | None = None  # how many rows of the prompt it takes, where somebody has counted
     phones: tuple[Word, ...] = ()  # when each phone is said, where that is known
+    about: tuple[int, int] | None = None  # what of it the reply tells of: samples at 16 kHz from where the span begins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,10 +195,14 @@ def _item(held: Any) -> Item:
         return Spoken(text=held["speech"], codes=codes, words=_words(held.get("words", ())), given=given, mute=mute)
     if "given" in held:
         return Given(held["given"])
-    _refuse(held, {"audio", "said", "span", "rows", "phones"})
-    span = None if held.get("span") is None else (int(held["span"][0]), int(held["span"][1]))
+    _refuse(held, {"audio", "said", "span", "rows", "phones", "about"})
+    span, about = _span(held.get("span")), _span(held.get("about"))
     audio, said, phones = held.get("audio", ""), held.get("said", ""), _words(held.get("phones", ()))
-    return Heard(audio=audio, said=said, span=span, rows=held.get("rows"), phones=phones)
+    return Heard(audio=audio, said=said, span=span, rows=held.get("rows"), phones=phones, about=about)
+
+
+def _span(held: Sequence[Any] | None) -> tuple[int, int] | None:
+    return None if held is None else (int(held[0]), int(held[1]))
 
 
 def _words(held: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
@@ -241,8 +246,8 @@ def _item_json(item: Item) -> str | dict[str, Any]:
         return {"speech": item.text, "codes": codes, **{name: value for name, value in rest.items() if value}}
     if isinstance(item, Given):
         return {"given": item.text}
-    found = {"audio": item.audio, "said": item.said, "span": item.span, "rows": item.rows, "phones": item.phones}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v not in (None, "", ())}
+    held = {field.name: getattr(item, field.name) for field in fields(Heard)}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in held.items() if v not in (None, "", ())}
 
 
 def of_every_task(records: Sequence["Record"], count: int) -> list["Record"]:

@@ -266,5 +266,5 @@ def _folder_of(model: str) -> Path:
 def _weights(options: SpeechOptions) -> dict[str, float]:
     helps = options.helps
     found = {name: getattr(options.weights, name) for name in MODALITIES}
-    names = ("guide", "copy", "reading", "row_norm", "phones", "aligned", "traits")
+    names = ("guide", "copy", "about", "reading", "row_norm", "phones", "aligned", "traits")
     return found | {name: getattr(helps, name) for name in names}

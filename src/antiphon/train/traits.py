@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from antiphon.errors import ConfigError
-from antiphon.rates import ROW_HOP
+from antiphon.rates import rows_of
 from antiphon.train.lexicon import UNKNOWN
 from antiphon.train.records import Heard
 
@@ -39,9 +39,7 @@ class Told:
 
     def rows(self, count: int) -> slice:
         """Its rows, at least one, of the `count` of the whole sound."""
-        begin, end = (0, count) if self.at is None else (self.at[0] // ROW_HOP, -(-self.at[1] // ROW_HOP))
-        begin = min(begin, count - 1)
-        return slice(begin, max(begin + 1, min(end, count)))
+        return slice(0, count) if self.at is None else rows_of(*self.at, count)
 
 
 @dataclass(frozen=True)
