@@ -6,10 +6,11 @@
         {"role": "assistant", "content": "what time is it?"}], "slots": ["time"]}
 
 Content is text, or a list of texts and objects: `audio` (heard: set/shard:row, `span` of its samples, `said` if known,
-`rows` if counted, `phones` if timed, `about` if the reply tells of a stretch of it), `speech` (spoken: its text, `codes`
-as a list or as set/shard:row, `words` with start and end in seconds, `given` and `mute`: see `Spoken`), `given` (words
-of a reply that are only read), `think` and `call` (with `arguments` as JSON text). A message may say `"learn": true` or false; without it the task decides
-(`antiphon.train.tasks`). `slots` are the words of the reply that only hearing tells.
+`rows` if counted, `phones` if timed, `about` if the reply tells of a stretch of it), `speech` (spoken: its text, its
+`codes` as a list or as set/shard:row, `words` with start and end in seconds, `given` and `mute`: see `Spoken`), `given`
+(words of a reply that are only read), `think` and `call` (with `arguments` as JSON text). A message may say
+`"learn": true` or false; without it the task decides (`antiphon.train.tasks`).
+`slots` are the words of the reply that only hearing tells.
 A record without `audio` but with `said` is heard as pseudo-sound (`antiphon.train.pseudo`).
 Whatever is wrong with a line is one sentence that begins with file:line.
 """
