@@ -50,8 +50,8 @@ BATCH, LONGEST = 1600, 544
 PIECE_S = (2.0, 25.0)
 
 
-def part(task: str, tokens: float, records: str = "", pseudo: float = 0.0) -> Part:
-    return Part(task=task, tokens=tokens, records=f"{records or task}.jsonl", pseudo=pseudo)
+def part(task: str, tokens: float, records: str = "", pseudo: float = 0.0, slots: bool = True) -> Part:
+    return Part(task=task, tokens=tokens, records=f"{records or task}.jsonl", pseudo=pseudo, slots=slots)
 
 
 TEXT = (part("text", 100.0),)
@@ -189,25 +189,25 @@ COOLDOWN = (
 DEEPEN = (
     part("page", 6.0, "skills-pages"),
     part("asr", 4.0),
-    part("asr", 10.0, "skills-asr"),
+    part("asr", 9.0, "skills-asr"),
     part("tts", 3.0),
     part("tts", 2.0, "skills-tts"),
-    part("s2tt", 4.0, "skills-s2tt"),
-    part("s2tt", 2.0, "skills-rendered", pseudo=1.0),
-    part("s2st", 5.0, "skills-s2st"),
-    part("talk", 4.0),
-    part("talk", 7.0, "skills-talk"),
-    part("talk", 4.0, "skills-manner"),
-    part("talk", 3.0, "mute"),
-    part("answer", 2.0),
-    part("answer", 6.0, "skills-answer"),
-    part("answer", 12.0, "skills-hear"),
-    part("answer", 4.0, "skills-written", pseudo=1.0),
-    part("answer", 3.0, "skills-sums", pseudo=1.0),
-    part("caption", 1.0, "skills-caption"),
-    part("caption", 5.0, "skills-told"),
-    part("tool", 2.0, "skills-tool"),
-    part("tool", 8.0, "skills-called", pseudo=1.0),
+    part("s2tt", 3.0, "skills-s2tt", slots=False),
+    part("s2tt", 2.0, "skills-rendered", pseudo=1.0, slots=False),
+    part("s2st", 3.0, "skills-s2st", slots=False),
+    part("talk", 3.0, slots=False),
+    part("talk", 5.0, "skills-talk", slots=False),
+    part("talk", 4.0, "skills-manner", slots=False),
+    part("talk", 2.0, "mute", slots=False),
+    part("answer", 2.0, slots=False),
+    part("answer", 5.0, "skills-answer", slots=False),
+    part("answer", 22.0, "skills-hear"),
+    part("answer", 2.0, "skills-written", pseudo=1.0, slots=False),
+    part("answer", 3.0, "skills-sums", pseudo=1.0, slots=False),
+    part("caption", 1.0, "skills-caption", slots=False),
+    part("caption", 6.0, "skills-told", slots=False),
+    part("tool", 2.0, "skills-tool", slots=False),
+    part("tool", 8.0, "skills-called", pseudo=1.0, slots=False),
     part("think", 1.0, "skills-think"),
     part("think", 2.0, "skills-thought"),
 )
@@ -338,7 +338,7 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
         ),
         replace(speech("course", 8000, COURSE, again, "cooldown", helps=NOTICING, weights=HEARD), schedule=falling),
         replace(
-            speech("deepen", 12000, DEEPEN, again, "course", helps=ABOUT, weights=HEARD),
+            speech("deepen", 12000, DEEPEN, again, "course", helps=ABOUT, weights=replace(WEIGHTS, slot=0.5)),
             schedule=falling,
         ),
         replace(speech("sft", 1200, SFT, slow, "deepen", learns="last", weights=HEARD), schedule=falling),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy, layer_norm
 
 from antiphon.config import to_dict
 from antiphon.errors import ConfigError
@@ -18,6 +19,7 @@ from antiphon.train.ears import EarOptions
 from antiphon.train.examples import packed
 from antiphon.train.helps import Helps
 from antiphon.train.learner import Learner
+from antiphon.train.lexicon import UNKNOWN
 from antiphon.train.log import read_log
 from antiphon.train.loop import train
 from antiphon.train.mixture import Mixture
@@ -29,7 +31,7 @@ from antiphon.train.run import Optimizer, Run, Schedule
 from antiphon.train.speech import SpeechStage, grown, part_of, speech
 from antiphon.train.stage import Item, Place
 from antiphon.train.tasks import MODALITIES, make
-from antiphon.train.traits import Told
+from antiphon.train.traits import Told, TraitHead
 from antiphon.train.weights import read_weights
 from tests.train import children, corpus
 
@@ -219,6 +221,32 @@ def test_a_trait_is_told_of_its_stretch_alone(runs: Path) -> None:
     loss.backward()
     assert rows[0].grad is not None and len(rows[0]) > 2
     assert rows[0].grad[:2].abs().sum() > 0 and rows[0].grad[2:].abs().sum() == 0
+
+
+def test_how_one_speaks_is_told_by_every_row() -> None:
+    """The loss of a part of a sound is what looking finds, and the mean over its rows of what each tells alone."""
+    torch.manual_seed(0)
+    head, rows = TraitHead(8, [[1.0, 1.0], [0.5, 1.0, 2.0]]), [torch.randn(5, 8), torch.randn(3, 8)]
+    lines = [Told((0, 6400), (1, 2)), Told(None, (0, UNKNOWN))]
+    due = torch.zeros(())
+    for row, line in zip(rows, lines, strict=True):
+        for n, scores in enumerate(head([row])):
+            if line.classes[n] == UNKNOWN:
+                continue
+            label, weight = torch.tensor([line.classes[n]]), head.get_buffer(f"weight_{n}")[line.classes[n]]
+            due = due + weight * cross_entropy(scores, label)
+            alone = head.tell[n](layer_norm(row, row.shape[-1:]))
+            due = due + (weight * cross_entropy(alone, label.expand(len(row))) if line.at else 0)
+    torch.testing.assert_close(head.loss(rows, lines), due)
+
+
+def test_a_part_may_leave_its_slots_away(runs: Path) -> None:
+    """What only hearing tells is learned as all other words are, and counts as they do."""
+    for slots in (True, False):
+        chosen = replace(options(runs), parts=(Part(task="asr", records="question.jsonl", tokens=1.0, slots=slots),))
+        learning = speech(run("x", replace(chosen, weights=replace(chosen.weights, slot=1.0))), place(runs))
+        counts = learning.counts(learning.batch(learning.items(0)))
+        assert (counts["slot"] > 0) == slots and counts["text"] > 0
 
 
 def test_a_head_is_told_where_a_word_was_heard(runs: Path) -> None:

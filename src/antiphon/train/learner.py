@@ -259,7 +259,7 @@ class Learner(nn.Module):
         if self.traits is None or not batch.traits:
             return {}
         some = [rows[n][told.rows(len(rows[n]))] for n, told in batch.traits]
-        return {"traits": self.traits.loss(some, [told.classes for _, told in batch.traits])}
+        return {"traits": self.traits.loss(some, [told for _, told in batch.traits])}
 
     @contextmanager
     def _steps(self, batch: Batch) -> Iterator[list[Tensor]]:

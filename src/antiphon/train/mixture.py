@@ -9,7 +9,7 @@ after any end, on any number of ranks, sees what it would have seen.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 from typing import Generic, Protocol, TypeVar
@@ -109,6 +109,7 @@ class Mixture(Generic[T]):
         part, record = self.parts[draw.part], self.records[draw.part][draw.record]
         if record.task != part.task:
             raise bad(record, f"the record is of the task {record.task}; {part.task} was expected.")
+        record = record if part.slots else replace(record, slots=())
         return self.build(record, draw.seed, Random(f"{draw.seed} pseudo").random() < part.pseudo)
 
     def _mean_size(self, part: int) -> float:

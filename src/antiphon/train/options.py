@@ -15,12 +15,16 @@ PRESETS = Path(__file__).parent.parent / "presets"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of a mixture: a task, its file of records, how much of it, and which share is heard as pseudo-sound."""
+    """A part of a mixture: a task, its file of records, how much of it, and which share is heard as pseudo-sound.
+
+    `slots` False: words that only hearing tells are learned as all others are, so that those of other parts weigh more.
+    """
 
     task: str
     tokens: float  # billions, or any unit that all parts share
     records: str = ""
     pseudo: float = 0.0
+    slots: bool = True
 
     def __post_init__(self) -> None:
         if self.tokens <= 0 or not 0 <= self.pseudo <= 1:

@@ -6,8 +6,8 @@
 A conversation asks for one trait of one sound, which is little to learn from; here every sound tells all that is known
 of it. A sound may have several lines; `at` (samples at 16 kHz from where the span begins) is the stretch of it that a
 line tells of, such as where one of two people speaks. A dimension that a line leaves out is not known. The head looks
-at the rows of a stretch, those that tell of each dimension by themselves, so that the language model finds them there;
-it is thrown away after the training.
+at the rows of a stretch, those that tell of each dimension by themselves; and how one speaks, every row of the stretch
+shall tell alone, so that the language model finds it wherever it looks. The head is thrown away after the training.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from antiphon.errors import ConfigError
@@ -108,20 +108,36 @@ class TraitHead(nn.Module):
 
     def forward(self, rows: Sequence[Float[Tensor, "_ d"]]) -> list[Float[Tensor, "b c"]]:
         """Scores of each dimension's classes, for each stretch of sound."""
-        x = nn.utils.rnn.pad_sequence([F.layer_norm(r.float(), r.shape[-1:]) for r in rows], batch_first=True)
-        lengths = torch.tensor([len(r) for r in rows], device=x.device)
-        real = torch.arange(x.shape[1], device=x.device)[None] < lengths[:, None]
+        return self._looked(*_padded(rows))
+
+    def _looked(self, x: Float[Tensor, "b t d"], real: Bool[Tensor, "b t"]) -> list[Float[Tensor, "b c"]]:
         looks = self.look(x).float().masked_fill(~real[..., None], float("-inf")).softmax(1)  # b t dimensions
         found = looks.mT @ x  # b dimensions d
         return [tell(found[:, n]).float() for n, tell in enumerate(self.tell)]
 
-    def loss(self, rows: Sequence[Float[Tensor, "_ d"]], labels: Sequence[Sequence[int]]) -> Float[Tensor, ""]:
-        """Cross-entropy, summed over what is known; rare classes weigh more."""
-        total = rows[0].new_zeros((), dtype=torch.float32)
-        for n, scores in enumerate(self(rows)):
-            due = torch.tensor([told[n] for told in labels], device=scores.device)
+    def loss(self, rows: Sequence[Float[Tensor, "_ d"]], told: Sequence[Told]) -> Float[Tensor, ""]:
+        """Cross-entropy, summed over what is known of each stretch; rare classes weigh more.
+
+        Where a line tells of a part of a sound, the mean over the rows of that part, each by itself, is added.
+        """
+        x, real = _padded(rows)
+        total, is_part = x.new_zeros(()), torch.tensor([line.at is not None for line in told], device=x.device)
+        for n, scores in enumerate(self._looked(x, real)):
+            due = torch.tensor([line.classes[n] for line in told], device=x.device)
+            weight = self.get_buffer(f"weight_{n}")[due.clamp(min=0)]
             if (due != UNKNOWN).any():
-                weight = self.get_buffer(f"weight_{n}")
                 each = F.cross_entropy(scores, due, ignore_index=UNKNOWN, reduction="none")
-                total = total + (each * weight[due.clamp(min=0)]).sum()
+                total = total + (each * weight).sum()
+            some = is_part & (due != UNKNOWN)
+            if some.any():
+                alone = self.tell[n](x[some]).float().mT  # b c t
+                each = F.cross_entropy(alone, due[some, None].expand(-1, alone.shape[-1]), reduction="none")
+                total = total + ((each * real[some]).sum(1) / real[some].sum(1) * weight[some]).sum()
         return total
+
+
+def _padded(rows: Sequence[Float[Tensor, "_ d"]]) -> tuple[Float[Tensor, "b t d"], Bool[Tensor, "b t"]]:
+    """Normalised rows, padded, and which of them are there."""
+    x = nn.utils.rnn.pad_sequence([F.layer_norm(r.float(), r.shape[-1:]) for r in rows], batch_first=True)
+    lengths = torch.tensor([len(r) for r in rows], device=x.device)
+    return x, torch.arange(x.shape[1], device=x.device)[None] < lengths[:, None]
