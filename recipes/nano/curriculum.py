@@ -1,7 +1,7 @@
 """The curriculum of nano's language model: the report's stages at nano's size, and what a small model needs before.
 
-    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─> course ─> deepen ─> sft
-              ears ──┘
+    text ─> pseudo ─> align ─> vocabulary ─> main ─> listen ─> notice ─> cooldown ─┐
+              ears ──┘                                                sft <─ round <─ deepen <─ course <─┘
 
     text          words alone
     pseudo        to read a path of tokens that stands for sound: without it a small model guesses and never listens
@@ -14,7 +14,8 @@
     notice        all tasks again, and captions that tell how everything sounds
     cooldown      stage D: the best of it, while the rate falls
     course        once more, leaning towards what was then measured to be weak: voices, translation, sums, new tools
-    deepen        and once more: a head is told who is asked about and where a tool is described; pages of Chinese sums
+    deepen        most of all how people sound; a head is told who is asked about, and where a tool is described
+    round         everything again
     sft           stage E: conversations, their last replies
 
 The tasks are the report's; their shares lean towards hearing and written answers, which nano was measured to lack. What
@@ -187,27 +188,51 @@ COOLDOWN = (
     part("think", 4.0, "skills-think"),
 )
 DEEPEN = (
-    part("page", 6.0, "skills-pages"),
-    part("asr", 4.0),
-    part("asr", 9.0, "skills-asr"),
-    part("tts", 3.0),
-    part("tts", 2.0, "skills-tts"),
-    part("s2tt", 3.0, "skills-s2tt", slots=False),
-    part("s2tt", 2.0, "skills-rendered", pseudo=1.0, slots=False),
-    part("s2st", 3.0, "skills-s2st", slots=False),
-    part("talk", 3.0, slots=False),
-    part("talk", 5.0, "skills-talk", slots=False),
-    part("talk", 4.0, "skills-manner", slots=False),
-    part("talk", 2.0, "mute", slots=False),
-    part("answer", 2.0, slots=False),
-    part("answer", 5.0, "skills-answer", slots=False),
-    part("answer", 22.0, "skills-hear"),
+    part("page", 5.0, "skills-pages"),
+    part("asr", 3.0),
+    part("asr", 7.0, "skills-asr"),
+    part("tts", 2.0),
+    part("s2tt", 2.0, "skills-s2tt", slots=False),
+    part("s2tt", 1.0, "skills-rendered", pseudo=1.0, slots=False),
+    part("s2st", 2.0, "skills-s2st", slots=False),
+    part("talk", 2.0, slots=False),
+    part("talk", 3.0, "skills-talk", slots=False),
+    part("talk", 2.0, "skills-manner", slots=False),
+    part("talk", 1.0, "mute", slots=False),
+    part("answer", 1.0, slots=False),
+    part("answer", 3.0, "skills-answer", slots=False),
+    part("answer", 42.0, "skills-hear"),
     part("answer", 2.0, "skills-written", pseudo=1.0, slots=False),
-    part("answer", 3.0, "skills-sums", pseudo=1.0, slots=False),
+    part("answer", 2.0, "skills-sums", pseudo=1.0, slots=False),
     part("caption", 1.0, "skills-caption", slots=False),
-    part("caption", 6.0, "skills-told", slots=False),
+    part("caption", 10.0, "skills-told", slots=False),
+    part("tool", 1.0, "skills-tool", slots=False),
+    part("tool", 5.0, "skills-called", pseudo=1.0, slots=False),
+    part("think", 1.0, "skills-think"),
+    part("think", 2.0, "skills-thought"),
+)
+ROUND = (
+    part("page", 4.0, "skills-pages"),
+    part("asr", 4.0),
+    part("asr", 12.0, "skills-asr"),
+    part("tts", 4.0),
+    part("tts", 3.0, "skills-tts"),
+    part("s2tt", 3.0, "skills-s2tt", slots=False),
+    part("s2tt", 1.0, "skills-rendered", pseudo=1.0, slots=False),
+    part("s2st", 4.0, "skills-s2st", slots=False),
+    part("talk", 5.0, slots=False),
+    part("talk", 8.0, "skills-talk", slots=False),
+    part("talk", 4.0, "skills-manner", slots=False),
+    part("talk", 3.0, "mute", slots=False),
+    part("answer", 3.0, slots=False),
+    part("answer", 6.0, "skills-answer", slots=False),
+    part("answer", 16.0, "skills-hear"),
+    part("answer", 2.0, "skills-written", pseudo=1.0, slots=False),
+    part("answer", 2.0, "skills-sums", pseudo=1.0, slots=False),
+    part("caption", 1.0, "skills-caption", slots=False),
+    part("caption", 4.0, "skills-told", slots=False),
     part("tool", 2.0, "skills-tool", slots=False),
-    part("tool", 8.0, "skills-called", pseudo=1.0, slots=False),
+    part("tool", 6.0, "skills-called", pseudo=1.0, slots=False),
     part("think", 1.0, "skills-think"),
     part("think", 2.0, "skills-thought"),
 )
@@ -325,6 +350,7 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
     """All stages, in order."""
     falling = Schedule(kind="cosine", warm_up=50, floor=0.05)  # the report: to a quarter; nano is far noisier
     again = Rates(encoder=4e-4, adaptor=4e-4, llm=6e-4, embed=6e-4, head=6e-4)
+    gentle = Rates(encoder=3e-4, adaptor=3e-4, llm=4e-4, embed=4e-4, head=4e-4)
     slow = Rates(encoder=5e-5, adaptor=5e-5, llm=1e-4, embed=1e-4, head=1e-4)
     begun = beginning(begin, codes)
     stages = [
@@ -338,9 +364,13 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
         ),
         replace(speech("course", 8000, COURSE, again, "cooldown", helps=NOTICING, weights=HEARD), schedule=falling),
         replace(
-            speech("deepen", 12000, DEEPEN, again, "course", helps=ABOUT, weights=replace(WEIGHTS, slot=0.5)),
+            speech("deepen", 8000, DEEPEN, again, "course", helps=ABOUT, weights=replace(WEIGHTS, slot=0.5)),
             schedule=falling,
         ),
-        replace(speech("sft", 1200, SFT, slow, "deepen", learns="last", weights=HEARD), schedule=falling),
+        replace(
+            speech("round", 6000, ROUND, gentle, "deepen", helps=ABOUT, weights=replace(WEIGHTS, slot=0.5)),
+            schedule=falling,
+        ),
+        replace(speech("sft", 1200, SFT, slow, "round", learns="last", weights=HEARD), schedule=falling),
     ]
     return [of_model(run, begin or "nano") for run in stages]

@@ -90,7 +90,8 @@ def test_the_recipes_are_whole(path: str) -> None:
             assert run.options.batch % run.micro_size == 0
     names = [run.name for run in runs]
     assert all(run.init_from in names[: names.index(run.name)] for run in runs if run.init_from)
-    later = [name for name in names if name in ("main", "listen", "notice", "cooldown", "course", "deepen", "sft")]
+    known = ("main", "listen", "notice", "cooldown", "course", "deepen", "round", "sft")
+    later = [name for name in names if name in known]
     assert names[names.index("main") :] == later
     assert names[-1] == "sft"
     assert runs[-1].options.learns == "last"
