@@ -15,7 +15,7 @@ from typing import Any
 
 from antiphon.data import families, tables, world
 from antiphon.data.grammar import HELD_SLOTS, Family, Slots, Split, ask, fill, fraction
-from antiphon.data.numbers import spoken
+from antiphon.data.numbers import spoken, words_of
 from antiphon.data.skills import hanzi, phrases
 from antiphon.data.skills.exchange import LANGUAGES, Conversation, Language, Skill, Turn, Who, said, texts_of, wording
 from antiphon.data.skills.speaking import of_world
@@ -268,6 +268,9 @@ SET = ("set the {thing} to {value}.", "please set the {thing} to {value}.", "cha
 KINDS = (*tables.COLORS, "old", "new", "big", "small")  # of a thing: few things are many tools, whose names are read
 NAMES = ("set_{name}", "{name}_{what}", "{name}", "change_{name}", "{name}_control", "set_{name}_{what}",
          "{name}_{number}", "set_{name}_{number}", "{what}_of_{name}")  # fmt: skip
+OTHER_NAMES = ("{word}_{other}", "{word}_{number}", "set_{word}", "{word}")  # that tell nothing, of all known words
+WORDS = tuple(sorted({word for text in (*phrases.texts("en"), *THINGS) for word in words_of(text) if word.isalpha()}))
+OTHERWISE = 0.5  # share of the tools whose name tells nothing
 PARAMETERS = ("value", "to", "setting", "wanted", "new", "mode")
 WORKED, FAILED = "the {thing} is on {value} now.", "sorry, that did not work."
 
@@ -300,9 +303,15 @@ def _of_a_kind(rng: Random, noun: str) -> str:
 
 
 def _setter(rng: Random, thing: str, what: str, parameter: str) -> str:
-    """The definition of a tool that sets something of a thing."""
-    named = {"name": thing.replace(" ", "_"), "what": what, "number": str(rng.randint(2, 99))}
-    return definition(fill(rng.choice(NAMES), named), f"Set the {what} of the {thing}.", {parameter: what})
+    """The definition of a tool that sets something of a thing; its name is never that of a tool that there is."""
+    taken = {json.loads(tool)["function"]["name"] for tool in KNOWN}
+    name = next(iter(taken))
+    while name in taken:
+        word, other = rng.sample(WORDS, 2)
+        named = {"name": thing.replace(" ", "_"), "what": what, "number": str(rng.randint(2, 99))}
+        form = rng.choice(OTHER_NAMES if rng.random() < OTHERWISE else NAMES)
+        name = fill(form, named | {"word": word, "other": other})
+    return definition(name, f"Set the {what} of the {thing}.", {parameter: what})
 
 
 # --- tools that are not called ---------------------------------------------------------------------------------------
