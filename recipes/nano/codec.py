@@ -19,11 +19,12 @@ from antiphon.train.codec.tokenizer import TokenizerTraining
 from antiphon.train.codec.vocoder import VocoderTraining
 from antiphon.train.export import Export
 from antiphon.train.run import Optimizer, Run, Schedule
-from recipes.nano import sizes
+from recipes.nano import sizes, skills
 
 PREPARE = "recipes.nano.data:prepare"
 VOICE, UNHEARD = ("corpus/target",), ("corpus/target_dev", "corpus/skills-dev-slots/spoken")
 VOICES = (*VOICE, "corpus/skills-0/spoken")
+MANNERS = f"corpus/skills-{skills.MANNERS}/spoken"  # whispered, sad and so on
 GAN = Optimizer(betas=(0.8, 0.99), decay=0.0)
 JUDGES = DiscriminatorSizes(periods=(2, 3, 5), period_width=8, windows=(512, 1024), window_width=8)
 
@@ -81,14 +82,14 @@ def flow(begin: str | None, voice: str) -> Run:
 def voices(voice: str) -> Run:
     """The flow again, with many voices: what is told of one is what it sounds like."""
     options = FlowTraining(
-        data=(*VOICES, "corpus/voices"),
+        data=(*VOICES, "corpus/voices", MANNERS),
         held_out=UNHEARD,
         prepare=PREPARE,
         tokenizer="tokenizer",
         speaker=voice,
         sizes=sizes.FLOW,
         lr=5e-4,
-        even=0.7,
+        even=0.5,
         warp=0.45,
         tilt=0.25,
     )

@@ -44,6 +44,7 @@ MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was 
 )
 WHOLE = 2
 PARTS = WHOLE + len(MORE)
+MANNERS = PARTS - 1
 DEV, DEV_CLIPS = "skills-dev", 160
 DEV_SETS = (f"{DEV}-slots", f"{DEV}-template")
 SEED, SMALL = 40, 48
@@ -65,8 +66,9 @@ def dev(clips: int) -> list[SkillSpec]:
 def make_small(folder: Path) -> None:
     """A few conversations of every task, by an engine that starts at once."""
     quick = dict(tasks=dict.fromkeys(TASKS, 1.0), engines={"espeak": 1.0}, presets=0.3)
-    for spec, clips in ((part(0, SMALL), SMALL), *((one, 4) for one in dev(4))):
-        tell(spec.name, synthesise(replace(spec, clips=clips, **quick), folder / "corpus" / spec.name, 1))
+    manners = replace(part(MANNERS), tasks={"manner": 1.0}, engines=quick["engines"], clips=4)
+    for spec in (replace(part(0, SMALL), **quick), manners, *(replace(one, **quick) for one in dev(4))):
+        tell(spec.name, synthesise(spec, folder / "corpus" / spec.name, 1))
 
 
 def make(folder: Path, number: int, clips: int | None, workers: int) -> None:
