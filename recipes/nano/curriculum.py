@@ -212,7 +212,7 @@ DEEPEN = (
     part("think", 2.0, "skills-thought"),
 )
 ROUND = (
-    part("page", 4.0, "skills-pages"),
+    part("page", 3.0, "skills-pages"),
     part("asr", 4.0),
     part("asr", 12.0, "skills-asr"),
     part("tts", 4.0),
@@ -226,15 +226,15 @@ ROUND = (
     part("talk", 3.0, "mute", slots=False),
     part("answer", 3.0, slots=False),
     part("answer", 6.0, "skills-answer", slots=False),
-    part("answer", 16.0, "skills-hear"),
+    part("answer", 12.0, "skills-hear"),
     part("answer", 2.0, "skills-written", pseudo=1.0, slots=False),
     part("answer", 2.0, "skills-sums", pseudo=1.0, slots=False),
     part("caption", 1.0, "skills-caption", slots=False),
     part("caption", 4.0, "skills-told", slots=False),
     part("tool", 2.0, "skills-tool", slots=False),
-    part("tool", 6.0, "skills-called", pseudo=1.0, slots=False),
+    part("tool", 10.0, "skills-called", pseudo=1.0, slots=False),
     part("think", 1.0, "skills-think"),
-    part("think", 2.0, "skills-thought"),
+    part("think", 3.0, "skills-thought"),
 )
 SFT = (
     part("asr", 8.0),
