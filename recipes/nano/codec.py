@@ -89,7 +89,7 @@ def voices(voice: str) -> Run:
         speaker=voice,
         sizes=sizes.FLOW,
         lr=5e-4,
-        even=0.5,
+        even=0.9,
         warp=0.45,
         tilt=0.25,
     )
