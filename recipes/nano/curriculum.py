@@ -40,6 +40,7 @@ from recipes.nano.codec import PREPARE
 
 SPEECH, EARS = "antiphon.train.speech:speech", "antiphon.train.ears:ears"
 WEIGHTS = Weights(text_pad=0.1, speech_pad=0.1)
+ASKED = replace(WEIGHTS, slot=0.5)  # where the slots are left to questions about sound alone
 HEARD = replace(WEIGHTS, slot=1.0)  # a class that is named is one word among a hundred: so it is not drowned
 HELPS = Helps(guide=0.3, copy=0.3, echo=True, reading=0.2, code_noise=0.1, dropout=0.05, cut=0.15)
 NOTICING = replace(HELPS, traits=1.0)
@@ -363,14 +364,8 @@ def curriculum(begin: str | None = None, codes: str = "kept") -> list[Run]:
             schedule=falling,
         ),
         replace(speech("course", 8000, COURSE, again, "cooldown", helps=NOTICING, weights=HEARD), schedule=falling),
-        replace(
-            speech("deepen", 8000, DEEPEN, again, "course", helps=ABOUT, weights=replace(WEIGHTS, slot=0.5)),
-            schedule=falling,
-        ),
-        replace(
-            speech("round", 6000, ROUND, gentle, "deepen", helps=ABOUT, weights=replace(WEIGHTS, slot=0.5)),
-            schedule=falling,
-        ),
+        replace(speech("deepen", 8000, DEEPEN, again, "course", helps=ABOUT, weights=ASKED), schedule=falling),
+        replace(speech("round", 6000, ROUND, gentle, "deepen", helps=ABOUT, weights=ASKED), schedule=falling),
         replace(speech("sft", 1200, SFT, slow, "round", learns="last", weights=HEARD), schedule=falling),
     ]
     return [of_model(run, begin or "nano") for run in stages]

@@ -305,13 +305,13 @@ def _of_a_kind(rng: Random, noun: str) -> str:
 def _setter(rng: Random, thing: str, what: str, parameter: str) -> str:
     """The definition of a tool that sets something of a thing; its name is never that of a tool that there is."""
     taken = {json.loads(tool)["function"]["name"] for tool in KNOWN}
-    name = next(iter(taken))
-    while name in taken:
+    while True:
         word, other = rng.sample(WORDS, 2)
         named = {"name": thing.replace(" ", "_"), "what": what, "number": str(rng.randint(2, 99))}
         form = rng.choice(OTHER_NAMES if rng.random() < OTHERWISE else NAMES)
         name = fill(form, named | {"word": word, "other": other})
-    return definition(name, f"Set the {what} of the {thing}.", {parameter: what})
+        if name not in taken:
+            return definition(name, f"Set the {what} of the {thing}.", {parameter: what})
 
 
 # --- tools that are not called ---------------------------------------------------------------------------------------
