@@ -30,7 +30,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -rs --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -rs --durations=10
 
 test-slow: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "slow and not console" -rs --durations=10

@@ -23,7 +23,7 @@ def recipe() -> Run:
         schedule=Schedule(kind="cosine", warm_up=100, floor=0.05),
         micro_size=4096,
         longest=1280,
-        dtype="bfloat16",
+        dtype="auto",
         log_every=50,
         save_every=500,
         eval_every=850,

@@ -55,13 +55,13 @@ def tokenizer(begin: str | None) -> Run:
         centred=True,
     )
     steps = 7000 if begin is None else 500
-    return stage("tokenizer", "tokenizer", options, steps, Optimizer(decay=0.02), seed=1, dtype="bfloat16")
+    return stage("tokenizer", "tokenizer", options, steps, Optimizer(decay=0.02), seed=1, dtype="auto")
 
 
 def speaker() -> Run:
     """Whose voice is it? All voices that nano hears, and its own."""
     options = SpeakerTraining(data=(*VOICES, "corpus/heard"), prepare=PREPARE)
-    return stage("speaker", "speaker", options, 2000, Optimizer(decay=0.02), seed=6, dtype="bfloat16")
+    return stage("speaker", "speaker", options, 2000, Optimizer(decay=0.02), seed=6, dtype="auto")
 
 
 def flow(begin: str | None, voice: str) -> Run:
@@ -76,7 +76,7 @@ def flow(begin: str | None, voice: str) -> Run:
         sizes=sizes.FLOW,
     )
     schedule = Schedule(warm_up=200)
-    return stage("flow", "flow", options, 6000, Optimizer(decay=0.02), seed=8, dtype="bfloat16", schedule=schedule)
+    return stage("flow", "flow", options, 6000, Optimizer(decay=0.02), seed=8, dtype="auto", schedule=schedule)
 
 
 def voices(voice: str) -> Run:
@@ -94,14 +94,14 @@ def voices(voice: str) -> Run:
         tilt=0.25,
     )
     how = Schedule(kind="cosine", warm_up=100, floor=0.1)
-    return stage("voices", "flow", options, 12000, Optimizer(decay=0.02), seed=12, dtype="bfloat16", schedule=how,
+    return stage("voices", "flow", options, 12000, Optimizer(decay=0.02), seed=12, dtype="auto", schedule=how,
                  init_from="flow")  # fmt: skip
 
 
 def vocoder(begin: str | None) -> Run:
     """A mel to a wave, by spectra alone."""
     options = VocoderTraining(data=VOICES, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48)
-    return stage("vocoder", "vocoder", options, 3000, GAN, seed=4, dtype="bfloat16", schedule=Schedule(warm_up=300))
+    return stage("vocoder", "vocoder", options, 3000, GAN, seed=4, dtype="auto", schedule=Schedule(warm_up=300))
 
 
 def polish(begin: str | None) -> Run:
@@ -117,7 +117,7 @@ def polish(begin: str | None) -> Run:
         lr=1e-4,
         follow_from=0,
     )
-    return stage("polish", "vocoder", options, 3000, GAN, seed=9, dtype="bfloat16", init_from="vocoder")
+    return stage("polish", "vocoder", options, 3000, GAN, seed=9, dtype="auto", init_from="vocoder")
 
 
 def codec(begin: str | None = None, codes: str = "kept") -> list[Run | Export]:

@@ -26,23 +26,17 @@ CLIPS = 16_000  # conversations of a part where nothing else is said: some twent
 VOICES = ("age", "timbre", "pitch", "speed", "emotion")  # what nobody but who is asked about it tells plainly
 RARE = ("event", "scene", "vocal", "emotion", "rhythm", "style")  # of whose classes everything else has few
 WRITTEN: dict[str, Any] = {"presets": 0.0, "aloud": False}
-MORE: tuple[dict[str, Any], ...] = (  # after two parts of everything, what was measured to need more examples
+MORE: tuple[dict[str, Any], ...] = (  # after a part of everything, what was measured to need more examples
     {**WRITTEN, "tasks": {"hear": 0.85, "react": 0.15}},
     {**WRITTEN, "tasks": {"hear": 1.0}, "only": RARE},
-    {**WRITTEN, "tasks": {"translate": 0.35, "call": 0.45, "talk": 0.2}},
-    {"presets": 0.0, "tasks": {"interpret": 0.5, "think": 0.35, "manner": 0.15}, "clips": 10_000},
-    {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 5000},
-    {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 8000},
-    {**WRITTEN, "tasks": {"translate": 0.6, "talk": 0.4}, "clips": 8000},
-    {**WRITTEN, "tasks": {"call": 1.0}, "only": ("described tool",), "clips": 6000},
-    {"presets": 0.0, "tasks": {"think": 0.7, "react": 0.3}, "clips": 8000},
     {**WRITTEN, "tasks": {"hear": 1.0}, "only": VOICES, "clips": 12_000},
-    {"presets": 0.0, "tasks": {"translate": 0.4, "interpret": 0.6}, "clips": 10_000},
+    {**WRITTEN, "tasks": {"translate": 0.45, "call": 0.3, "talk": 0.25}},
+    {"presets": 0.0, "tasks": {"interpret": 0.45, "think": 0.4, "react": 0.15}, "clips": 12_000},
     {**WRITTEN, "tasks": {"transcribe": 0.8, "talk": 0.2}, "around": {"hard": 0.7, "noise": 0.2, "clean": 0.1},
      "clips": 12_000},
     {"presets": 0.0, "tasks": {"manner": 1.0}, "clips": 8000},
 )
-WHOLE = 2
+WHOLE = 1
 PARTS = WHOLE + len(MORE)
 MANNERS = PARTS - 1
 DEV, DEV_CLIPS = "skills-dev", 160

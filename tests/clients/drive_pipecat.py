@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from acts import ABOUT_CLOCK, CLOCK, RESULT, Loudspeaker, Microphone, Stage, play, until
@@ -50,7 +51,7 @@ class Ears(BaseInputTransport):
 class Mouth(BaseOutputTransport):
     """The loudspeaker: it takes sound as fast as it plays it."""
 
-    speaker = Loudspeaker()
+    speaker: Loudspeaker
 
     async def start(self, frame: StartFrame) -> None:
         await super().start(frame)
@@ -135,26 +136,30 @@ def service(stage: Stage) -> OpenAIRealtimeLLMService:
     )
 
 
-async def acts(talk: Talk, stage: Stage) -> dict[str, Any]:
+async def talked(talk: Talk, stage: Stage) -> dict[str, Any]:
+    """A conversation: it is told something and asked for it, answers, and calls."""
     await talk.end(0)  # it answers what is written in its context
     told = talk.words(0)
     ask = await talk.ask(stage.sound("ask"))
-    report: dict[str, Any] = {"memory": [told, ask["words"]]}
-    report["answer"] = await talk.ask(stage.sound("capital"))
+    answer = await talk.ask(stage.sound("capital"))
     time = await talk.ask(stage.sound("time"), replies=2)
     (call,) = talk.calls
-    report["tool"] = {"name": "clock", "arguments": call, "words": time["words"]}
-    report["cut"] = await talk.cut(stage.sound("capital"), stage.sound("japan"))
-    report["errors"] = [frame.error for frame in talk.of(ErrorFrame)]
-    return report
+    tool = {"name": "clock", "arguments": call, "words": time["words"]}
+    return {"memory": [told, ask["words"]], "answer": answer, "tool": tool}
 
 
-async def drive(stage: Stage) -> dict[str, Any]:
-    logger.remove()
-    logger.add(sys.stderr, level="WARNING")
+async def spoken_over(talk: Talk, stage: Stage) -> dict[str, Any]:
+    """Another one, with an empty context: its first reply is spoken over."""
+    return {"cut": await talk.cut(stage.sound("capital"), stage.sound("japan"))}
+
+
+async def in_pipeline(
+    stage: Stage, written: list[str], act: Callable[[Talk, Stage], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """A pipeline of its own, whose context holds what is `written`, and an act in it."""
     llm, ears, mouth = service(stage), Ears(PARAMS), Mouth(PARAMS)
-    context = LLMContext([{"role": "user", "content": "my name is david."}])
-    pair = LLMContextAggregatorPair(context)
+    mouth.speaker = Loudspeaker()
+    pair = LLMContextAggregatorPair(LLMContext([{"role": "user", "content": words} for words in written]))
     talk = Talk(llm, Microphone(ears.hear), mouth.speaker)
     pipeline = Pipeline([ears, pair.user(), llm, mouth, pair.assistant()])
     rates = PipelineParams(audio_in_sample_rate=24_000, audio_out_sample_rate=24_000)
@@ -162,13 +167,22 @@ async def drive(stage: Stage) -> dict[str, Any]:
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.ensure_future(runner.run())
-    await worker.queue_frame(LLMRunFrame())
+    if written:
+        await worker.queue_frame(LLMRunFrame())
     await until("the pipeline", lambda: bool(talk.frames))
     async with talk.microphone:
-        report = await acts(talk, stage)
+        report = await act(talk, stage)
     await runner.cancel()
     await running
-    return report
+    return report | {"errors": [frame.error for frame in talk.of(ErrorFrame)]}
+
+
+async def drive(stage: Stage) -> dict[str, Any]:
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING")
+    first = await in_pipeline(stage, ["my name is david."], talked)
+    second = await in_pipeline(stage, [], spoken_over)
+    return first | second | {"errors": first["errors"] + second["errors"]}
 
 
 if __name__ == "__main__":

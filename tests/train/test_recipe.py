@@ -57,7 +57,7 @@ def test_override_is_checked_against_the_dataclass() -> None:
         ("steps.more=3", "run.steps has no fields"),
         ("steps", "--set steps has no value"),
         ("steps=0", "steps of run 'tiny' is 0; at least 1 is needed"),
-        ("dtype=float64", "it is either float32 or bfloat16"),
+        ("dtype=float64", "it is float32, bfloat16 or auto"),
         ("schedule.kind=cosin", "it is one of cosine, linear and constant"),
         ("name=a/b", "a name that can be a folder was expected"),
         ("keep=1", "at least 2 is needed"),

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from antiphon.errors import ConfigError
+from antiphon.nn.precision import precision
 from antiphon.train.checkpoint import Checkpoints, Facts
 from antiphon.train.folder import CHECKPOINTS, claimed, is_finished
 from antiphon.train.log import Log
@@ -270,7 +271,7 @@ class Trainer:
             yield
 
     def _autocast(self) -> Any:
-        if self.run.dtype == "float32":
+        if precision(self.run.dtype, self.ranks.device) == "float32":
             return nullcontext()
         return torch.autocast(self.ranks.device.type, torch.bfloat16)
 

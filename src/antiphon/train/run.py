@@ -58,7 +58,7 @@ class Run:
     schedule: Schedule = field(default_factory=Schedule)
     micro_size: int = 4096  # padded size of a micro-batch, in the unit of Item.size
     longest: int | None = None  # items beyond this size are dropped, and counted
-    dtype: str = "float32"  # or bfloat16: by autocast
+    dtype: str = "float32"  # or bfloat16, by autocast; auto: what the device is fast in
     init_from: str | None = None  # an earlier run of the recipe, or a path; its finished weights
     patience: int = 20  # steps in a row that may be skipped because something is not finite or has no target
     log_every: int = 10
@@ -73,8 +73,8 @@ class Run:
         for name, least in (("steps", 1), ("micro_size", 1), ("log_every", 1), ("save_every", 1), ("keep", 2)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} of run {self.name!r} is {getattr(self, name)}; at least {least} is needed.")
-        if self.dtype not in ("float32", "bfloat16"):
-            raise ConfigError(f"dtype of run {self.name!r} is {self.dtype!r}; it is either float32 or bfloat16.")
+        if self.dtype not in ("float32", "bfloat16", "auto"):
+            raise ConfigError(f"dtype of run {self.name!r} is {self.dtype!r}; it is float32, bfloat16 or auto.")
         if not self.name or "/" in self.name or self.name.startswith("."):
             raise ConfigError(f"a run is called {self.name!r}; a name that can be a folder was expected.")
 
