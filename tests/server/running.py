@@ -110,7 +110,7 @@ def running(
         finally:
             server.should_exit = True
             thread.join(30)
-            service.worker.close()
+            service.close()
     assert not thread.is_alive()
 
 

@@ -32,7 +32,7 @@ from antiphon.runtime.manner import Settings
 from antiphon.runtime.mind import Mind
 from antiphon.runtime.mouths import LocalVoices
 from antiphon.runtime.vad import Vad
-from antiphon.runtime.worker import Worker
+from antiphon.runtime.worker import Worker, beside
 
 SLICE_MS = 20
 SLICE = SLICE_MS * HEARD_HZ // 1000
@@ -203,10 +203,11 @@ class House:
 
 @asynccontextmanager
 async def open_house(model: Loaded, streams: int = 8) -> AsyncIterator[House]:
-    """Engine, voices and ears on one thread, warm."""
+    """Engine, voices and ears as a server has them, warm."""
     worker, vad = Worker("model"), Vad.find()
     engine = LocalEngine(model, bucket_for(streams), worker=worker)
-    voices = LocalVoices(model, worker=worker, engine=engine)
+    sound = beside(worker)
+    voices = LocalVoices(model, worker=sound, engine=engine)
     model.opened(model.default_voice(), 0)
     vad.step(torch.zeros(HEARD_HZ).numpy(), vad.init_state())
     try:
@@ -214,7 +215,8 @@ async def open_house(model: Loaded, streams: int = 8) -> AsyncIterator[House]:
     finally:
         await voices.close()
         await engine.close()
-        await asyncio.to_thread(worker.close)
+        for thread in {worker, sound}:
+            await asyncio.to_thread(thread.close)
 
 
 def without_speculation(settings: Settings) -> Settings:

@@ -88,9 +88,10 @@ class Loaded:
         if self.voice is None:
             raise InputError(f"{self.name} has no voice; ask for text.")
         key = sha256(clip.samples.numpy().tobytes() + str(clip.rate).encode()).hexdigest(), seed
-        if key not in self._voices:
+        opened = self._voices.get(key)
+        if opened is None:
             opened = open_voice(self.voice, clip, seed)
             while len(self._voices) >= KEPT_VOICES:
                 self._voices.pop(next(iter(self._voices)), None)
             self._voices[key] = opened
-        return self._voices[key]
+        return opened

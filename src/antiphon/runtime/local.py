@@ -59,6 +59,10 @@ class LocalEngine:
         self._duty = self._worker.join(self._work, self._broke, lambda: min(self.hunger(), 0.0))
         self._duty.post(self.batch.warm)
 
+    def is_on(self, worker: Worker) -> bool:
+        """Whether this is the thread that the tokens are made on."""
+        return self._worker is worker
+
     # --- on the event loop --------------------------------------------------------------------------------------------
 
     async def hear(self, conversation: str, audio: Audio) -> AudioItem:

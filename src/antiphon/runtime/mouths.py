@@ -149,7 +149,7 @@ class LocalVoices:
     ) -> None:
         """`worker`: the thread, where others work on it too; by default the voices have one of their own.
 
-        `engine`: whose tokens become the codes, on the same thread; it hurries when somebody is about to run dry.
+        `engine`: whose tokens become the codes; on the same thread it hurries when somebody is about to run dry.
         """
         if not model.speaks:
             raise InputError(f"{model.name} answers in text only; ask for text.")
@@ -164,7 +164,7 @@ class LocalVoices:
         self._worker, self._is_alone = worker or Worker("sound"), worker is None
         self._duty = self._worker.join(self._work, self._broke, self._patience)
         self._engine = engine
-        if engine is not None:
+        if engine is not None and engine.is_on(self._worker):
             engine.hunger = self.hunger
 
     def utter(self, clip: Audio | None = None, seed: int = 0) -> LocalMouth:

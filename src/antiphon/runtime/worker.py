@@ -1,4 +1,4 @@
-"""The one thread that does the model's work, so that an event loop never does; who needs the model has it in turn.
+"""A thread that does the model's work, so that an event loop never does; who needs the model has it in turn.
 
     loop     post(order) ──┐                          the loop goes on at once
     thread                 orders · a step of tokens · orders · a chunk of sound · orders · a job · orders · ...
@@ -12,6 +12,7 @@ An error that no owner caught ends what is under way, of every duty, and nothing
 
 import asyncio
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -197,6 +198,15 @@ class Worker:
             self._job = None
         while self._jobs:
             self._jobs.popleft().settle(None, error)
+
+
+def beside(worker: Worker) -> Worker:
+    """Who makes the sound of what `worker` writes: a thread for another core, or where there is none itself.
+
+    A product of tensors lets other threads run, so that two of them have more of two cores than one has of one.
+    """
+    able = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return Worker("sound") if len(able) > 1 else worker
 
 
 def _none() -> float:

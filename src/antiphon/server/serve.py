@@ -119,5 +119,5 @@ def serve(service: Service) -> None:
         note("listening", address=f"http://{host}:{port}", model=service.model.name)
         print(f"http://{host}:{port}", flush=True)
         asyncio.run(_run(service, taken))
-    service.worker.close()
+    service.close()
     note("ended")

@@ -27,7 +27,7 @@ from antiphon.runtime.model import Model
 from antiphon.runtime.mouths import LocalVoices
 from antiphon.runtime.vad import Vad
 from antiphon.runtime.vllm import VllmEngine
-from antiphon.runtime.worker import Worker
+from antiphon.runtime.worker import Worker, beside
 from antiphon.server.cast import Cast
 from antiphon.server.keys import Keyring
 from antiphon.server.limits import Places, Rates
@@ -84,7 +84,8 @@ class Service:
         self.engine = self._make_engine()
         together = 1 if settings.deterministic else TOGETHER
         local = self.engine if isinstance(self.engine, LocalEngine) else None
-        voices = partial(LocalVoices, together=together, worker=self.worker, engine=local)
+        self.sound = beside(self.worker)
+        voices = partial(LocalVoices, together=together, worker=self.sound, engine=local)
         self.voices = voices(model) if model.speaks else None
         self.metrics.watch(self.engine.stats)
         self._conversations = count()
@@ -98,6 +99,11 @@ class Service:
             return VllmEngine(self.model, streams=settings.streams, queue=queue, worker=self.worker, **options)
         bucket = bucket_for(settings.streams, deterministic=settings.deterministic)
         return LocalEngine(self.model, bucket, queue=queue, worker=self.worker)
+
+    def close(self) -> None:
+        """End the threads behind what they do."""
+        for worker in {self.worker, self.sound}:
+            worker.close()
 
     def warm(self) -> None:
         """Load and open what the first request would wait for."""
