@@ -156,7 +156,7 @@ def test_speaking_over_an_answer_cuts_it_to_what_was_heard(
 
 
 def test_the_voice_changes_to_one_of_the_library(playwright: Playwright, nano: Path, tmp_path: Path) -> None:
-    """Taken in with a consent, chosen in the middle of a conversation, spoken with from the next answer on."""
+    """Taken in with a consent, chosen in the middle of a conversation, which goes on; how it sounds is not judged."""
     with nano_server("--voices", str(tmp_path / "library")) as (server, _), chromium(playwright) as context:
         sample = (nano / "question.wav").read_bytes()
         taken = server.upload("/v1/audio/voices", sample, name="asker", consent="synthetic")
