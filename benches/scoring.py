@@ -28,7 +28,8 @@ RATE = 16_000
 def eval_command(*words: object) -> float:
     """Seconds of one command of `antiphon eval`."""
     begin = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "antiphon.cli.main", "eval", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "antiphon.cli.main", "eval", *map(str, words)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
 
 
