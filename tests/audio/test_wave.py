@@ -162,6 +162,7 @@ def test_odd_but_good_sound_is_read() -> None:
         (wav_bytes(np.array([0.0, np.inf]), subtype="FLOAT"), "no number"),
         (wav_bytes(np.array([0.0, 30000.0]), subtype="FLOAT"), "no number or beyond"),
     ],
+    ids=["empty", "no samples", "half a header", "words", "lines", "nan", "inf", "beyond"],  # a header holds the time
 )
 def test_what_is_no_sound_is_one_sentence(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "a.wav").write_bytes(data)
