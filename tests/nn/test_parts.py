@@ -5,8 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from antiphon.nn.conv import CausalConv1d
+from antiphon.nn.joined import Joined
 from antiphon.nn.mlp import GatedMLP, gelu_mlp
 from antiphon.nn.norm import RMSNorm
+from antiphon.nn.precision import precision
 from antiphon.nn.rope import rotate, rotation
 
 
@@ -42,6 +44,30 @@ def test_mlps() -> None:
     expected = (F.silu(x @ gated.gate_proj.weight.mT) * (x @ gated.up_proj.weight.mT)) @ gated.down_proj.weight.mT
     torch.testing.assert_close(gated(x), expected)
     assert list(plain.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_joined_layers_give_the_same_side_by_side_and_keep_their_names(bias: bool) -> None:
+    first, second = torch.nn.Linear(6, 4, bias=bias), torch.nn.Linear(6, 2, bias=bias)
+    x, before = torch.randn(3, 6), {name: t.clone() for name, t in first.state_dict().items()}
+    expected = torch.cat([first(x), second(x)], dim=-1)
+    joined = Joined(first, second)
+    torch.testing.assert_close(joined(x), expected)
+    torch.testing.assert_close(torch.cat([first(x), second(x)], dim=-1), expected)
+    assert list(first.state_dict()) == list(before)
+    assert all(torch.equal(t, before[name]) for name, t in first.state_dict().items())
+    assert first.weight.data_ptr() == joined.weight.data_ptr()  # held once
+    assert not second.weight.requires_grad
+
+
+def test_the_precision_is_what_is_asked_or_what_the_processor_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for amx, avx512, wanted in ((False, False, "float32"), (True, False, "bfloat16"), (False, True, "bfloat16")):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda amx=amx: amx)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda avx512=avx512: avx512)
+        assert precision("auto", cpu) == wanted
+        assert precision("float32", cpu) == "float32" and precision("bfloat16", cpu) == "bfloat16"
+    assert precision("auto", torch.device("mps")) == "float32"
 
 
 @pytest.mark.parametrize("dilation", [1, 3])

@@ -1,12 +1,13 @@
 """One thread, many kinds of work: each has its turn, what is urgent comes first, what fails does not take it along."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from antiphon.runtime.worker import Duty, Worker
+from antiphon.runtime.worker import Duty, Worker, beside
 
 
 class Counted:
@@ -145,3 +146,28 @@ def test_who_waits_when_it_ends_is_told() -> None:
         assert await job is False
 
     asyncio.run(end())
+
+
+@pytest.mark.parametrize(("cores", "is_alone"), [({0}, False), ({0, 1}, True), ({5, 6, 7}, True)])
+def test_sound_has_a_thread_of_its_own_where_there_is_a_core_for_it(
+    monkeypatch: pytest.MonkeyPatch, cores: set[int], is_alone: bool
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: cores, raising=False)
+    tokens = Worker("tokens")
+    sound = beside(tokens)
+    assert (sound is not tokens) is is_alone
+    for worker in {tokens, sound}:
+        worker.close()
+
+
+def test_two_threads_work_at_once() -> None:
+    """Each waits for the other: one after the other neither would end."""
+    first, second = Worker("tokens"), Worker("sound")
+    meeting = threading.Barrier(2)
+
+    async def meet() -> None:
+        await asyncio.gather(first.run(meeting.wait, 10), second.run(meeting.wait, 10))
+
+    asyncio.run(meet())
+    first.close()
+    second.close()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from antiphon.config import DecoderConfig
 from antiphon.nn.attention import KVState, attend, causal_mask, document_mask, init_kv
+from antiphon.nn.joined import Joined
 from antiphon.nn.mlp import GatedMLP
 from antiphon.nn.norm import RMSNorm
 from antiphon.nn.places import Places
@@ -26,9 +27,12 @@ C = TypeVar("C", KVState, Places)  # what stands in for the past: the caches of 
 class DecoderAttention(nn.Module):
     """Grouped-query attention over the cache, or over the input alone when there is none."""
 
+    joined: Joined | None = None
+
     def __init__(self, config: DecoderConfig, layer: int) -> None:
         super().__init__()
         self.layer, self.head_dim = layer, config.head_dim
+        self.num_heads, self.num_kv_heads = config.num_heads, config.num_kv_heads
         kv_width = config.num_kv_heads * config.head_dim
         self.q_proj = nn.Linear(config.width, config.num_heads * config.head_dim)
         self.k_proj = nn.Linear(config.width, kv_width)
@@ -45,11 +49,17 @@ class DecoderAttention(nn.Module):
     ) -> Float[Tensor, "b t d"]:
         """Writes to `state` in place; its length is advanced once, by the decoder."""
         x, projections = working(x), (self.q_proj, self.k_proj, self.v_proj)
-        q, k, v = (p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for p in projections)  # b t d -> b h t d/h
-        q, k = rotate(q, *turn), rotate(k, *turn)
+        rows = torch.cat([p(x) for p in projections], dim=-1) if self.joined is None else self.joined(x)
+        heads = rows.view(*rows.shape[:2], -1, self.head_dim).transpose(1, 2)  # b t d -> b h t d/h, of q, k and v
+        both, v = torch.split(heads, [self.num_heads + self.num_kv_heads, self.num_kv_heads], dim=1)
+        q, k = torch.split(rotate(both, *turn), [self.num_heads, self.num_kv_heads], dim=1)
         found = attend(q, k, v, mask) if state is None else state.attend(self.layer, q, k, v, mask, count)
         y: Tensor = self.o_proj(found.transpose(1, 2).flatten(2))  # b h t d/h -> b t d
         return y
+
+    def fold(self) -> None:
+        """Make q, k and v one product, for inference."""
+        self.joined = Joined(self.q_proj, self.k_proj, self.v_proj)
 
 
 class DecoderLayer(nn.Module):
@@ -133,6 +143,14 @@ class Decoder(nn.Module):
         return self.norm(x), None if state is None else state.advance(t, count)
 
     step = forward
+
+    def fold(self) -> "Decoder":
+        """Join products of one input in place, for inference: the same numbers for less work; it no longer learns."""
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            layer.self_attn.fold()
+            layer.mlp.fold()
+        return self
 
 
 def logits_of(hidden: Float[Tensor, "*b d"], weight: Float[Tensor, "v d"]) -> Float[Tensor, "*b v"]:

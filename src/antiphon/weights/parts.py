@@ -89,6 +89,7 @@ def load_parts(
         device=device,
         dtype=dtype or getattr(torch, config.dtype),
     )
+    lm.model.fold()
     voice = _voice(folder, layout, device) if with_voice else None
     return Parts(config, lm, tokenizer, layout, voice, folder.path)
 
