@@ -134,3 +134,21 @@ def test_only_what_was_written_is_heard(decoder: Decoder) -> None:
         getattr(written, pool)[..., :3, :] += 1.0
         assert torch.equal(decoder(x, tail)[0], expected)
         assert not torch.equal(decoder(x, written)[0], expected)
+
+
+def test_a_folded_decoder_gives_the_same_under_the_same_names() -> None:
+    torch.manual_seed(4)
+    made, x = Decoder(CONFIG), torch.randn(2, 7, CONFIG.width)
+    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    with torch.no_grad():
+        expected, _ = made(x)
+        folded, _ = made.fold()(x)
+    torch.testing.assert_close(folded, expected, atol=1e-6, rtol=1e-5)
+    assert list(made.state_dict()) == list(before)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in made.state_dict().items())
+    made.load_state_dict({name: tensor + 0.1 for name, tensor in before.items()})
+    with torch.no_grad():
+        assert not torch.allclose(made(x)[0], expected)  # what is loaded later is what it computes with
+        fresh = Decoder(CONFIG)
+        fresh.load_state_dict(made.state_dict())
+        torch.testing.assert_close(made(x)[0], fresh(x)[0], atol=1e-6, rtol=1e-5)
