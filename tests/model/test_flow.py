@@ -1,5 +1,7 @@
 """The flow equals the released one, offline and streamed; chunks equal blocks; streams do not depend on each other."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -46,6 +48,16 @@ def test_offline() -> None:
     z = golden("flow")
     near(flow().speaker(z["spk"]), z["spk_affine"], STATE)
     near(flow().whole(codes(), *prompt(), noise=noise()), z["offline_mel"], MEL)
+
+
+def test_a_folded_flow_is_the_released_one_too() -> None:
+    folded, z = copy.deepcopy(flow()).fold(), golden("flow")
+    assert all(torch.equal(tensor, flow().state_dict()[name]) for name, tensor in folded.state_dict().items())
+    near(folded.whole(codes(), *prompt(), noise=noise()), z["offline_mel"], MEL)
+    state = folded.open(*prompt(), capacity=64, noise=noise())
+    for i, (start, end) in enumerate(((0, 13), (13, 23), (23, 31))):
+        y, state = folded(codes()[:, start:end], state, end == 31, noise=noise())
+        near(y, z[f"stream{i}_mel"], MEL)
 
 
 def test_setup_caches() -> None:

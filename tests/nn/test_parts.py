@@ -78,6 +78,11 @@ def test_a_causal_convolution_is_one_padded_on_the_left(dilation: int) -> None:
     torch.testing.assert_close(y, expected)
     assert torch.equal(state.tail, x[..., -conv.reach :])
     assert torch.equal(conv.step(x, conv.init_state(2))[0], y)
+    conv.fold()
+    folded, left = conv(x)
+    torch.testing.assert_close(folded, expected, atol=1e-6, rtol=1e-5)
+    assert torch.equal(left.tail, state.tail) and left.tail.is_contiguous()
+    torch.testing.assert_close(conv(x[..., 4:], conv(x[..., :4])[1])[0], expected[..., 4:], atol=1e-6, rtol=1e-5)
 
 
 def test_a_convolution_of_one_tap_remembers_nothing() -> None:
@@ -85,6 +90,8 @@ def test_a_convolution_of_one_tap_remembers_nothing() -> None:
     y, state = conv(torch.randn(2, 4, 5))
     assert y.shape == (2, 6, 5) and state.tail.shape == (2, 4, 0)
     conv(torch.randn(2, 4, 5), state)
+    conv.fold()
+    assert conv(torch.randn(2, 4, 5), state)[1].tail.shape == (2, 4, 0)
 
 
 def test_a_convolution_that_pads_or_strides_is_our_mistake() -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from antiphon.config import DiTConfig
 from antiphon.nn.attention import attend
 from antiphon.nn.conv import CausalConv1d, ConvState
+from antiphon.nn.joined import Joined
 
 TIME_BINS = 256
 TIME_SCALE = 1000.0
@@ -56,6 +57,8 @@ def time_waves(t: Float[Tensor, " b"]) -> Float[Tensor, "b d"]:
 class DiTAttention(nn.Module):
     """Attention whose queries and keys are normalised head by head."""
 
+    joined: Joined | None = None
+
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         inner = config.num_heads * config.head_dim
@@ -71,14 +74,16 @@ class DiTAttention(nn.Module):
         self, x: Float[Tensor, "b t d"], mask: Bool[Tensor, "..."] | None, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Float[Tensor, "b t d"], tuple[Tensor, Tensor]]:
         """The output, and this call's own keys and values; `mask` covers the past keys first, then these."""
-        q, k, v = (
-            p(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # b t d -> b h t d/h
-            for p in (self.to_q, self.to_k, self.to_v)
-        )
+        made = (p(x) for p in (self.to_q, self.to_k, self.to_v)) if self.joined is None else self.joined(x).chunk(3, -1)
+        q, k, v = (rows.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for rows in made)  # b t d -> b h t d/h
         q, new = self.q_norm(q), (self.k_norm(k), v)
         k, v = new if past is None else (torch.cat([a, b], dim=2) for a, b in zip(past, new, strict=True))
         y: Tensor = self.proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))  # b h t d/h -> b t d
         return y, new
+
+    def fold(self) -> None:
+        """Make q, k and v one product, for inference."""
+        self.joined = Joined(self.to_q, self.to_k, self.to_v)
 
 
 class ConvBlock(nn.Module):

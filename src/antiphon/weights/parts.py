@@ -113,7 +113,7 @@ def _voice(folder: Folder, layout: TokenLayout, device: torch.device | str) -> V
         )
     return VoiceParts(
         build(lambda: SpeechTokenizer(config.tokenizer), files.tokenizer, what="speech tokenizer", device=device),
-        build(lambda: Flow(config.flow), files.flow, what="flow", device=device),
+        build(lambda: Flow(config.flow), files.flow, what="flow", device=device).fold(),
         build(lambda: HiFT(config.hift), files.hift, what="vocoder", device=device).fold(),
         files.speaker,
         files.clip,
