@@ -120,7 +120,7 @@ def test_torchrun(tmp_path: Path) -> None:
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
 
     done = torchrun("tests/train/tiny.py")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "trained: tiny, more"
     assert (tmp_path / "more" / FILE).exists() and [line["step"] for line in told(tmp_path / "tiny")] == [1, 2]
     wrong = torchrun("tests/train/tinny.py")

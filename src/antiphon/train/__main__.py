@@ -2,6 +2,9 @@
 
 The command line of `antiphon train`. Every rank ends with the same status; the first says why, and torchrun ends the
 others. One that fails alone says why itself, once the first has had time to.
+
+A rank that has ended does not take the interpreter apart. DTensor's caches hold the group's mesh, so gloo's threads are
+there to the end; one that wants the interpreter while that goes away aborts the process, and torchrun calls all failed.
 """
 
 import os
@@ -15,7 +18,9 @@ from antiphon.train.command import train
 
 PATIENCE_S = 20.0  # torchrun kills all ranks when one has ended
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """The exit status."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command()(train)
     try:
@@ -24,4 +29,16 @@ if __name__ == "__main__":
         if os.environ.get("RANK", "0") != "0":
             time.sleep(PATIENCE_S)
         print(f"antiphon: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        return 2
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    if "RANK" not in os.environ:
+        sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
