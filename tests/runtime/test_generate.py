@@ -1,11 +1,13 @@
 """One stream: the cache changes nothing, sound is encoded once and never left out, limits are met before work."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from antiphon.errors import CapacityError, InputError
 from antiphon.runtime import generate as module
-from antiphon.runtime.caches import grown, rewound
+from antiphon.runtime.caches import grown
 from antiphon.runtime.generate import Context, Hearing, Stream, check_merged, generate, never
 from antiphon.runtime.model import Model
 from antiphon.runtime.sample import Sampling
@@ -133,16 +135,29 @@ def test_marks_of_sound_and_nameless_rows_are_never_generated(model: Model) -> N
     assert not mask[[layout.eot, layout.tts_start, layout.tts_end, layout.tts_pad, layout.first_audio]].any()
 
 
-def test_a_cache_grows_and_goes_back_without_a_change(model: Model) -> None:
+def test_a_cache_grows_without_a_change(model: Model) -> None:
     lm = model.parts.lm
     with torch.inference_mode():
         ids = torch.arange(5, 25)[None]
         _, state = lm(ids, lm.init_state(1, 32))
         wide = grown(state, 33)
-        assert wide.capacity == 64 and grown(wide, 64) is wide and grown(wide, 65, limit=100).capacity == 100
-        want, _ = lm(ids[:, :3], rewound(state, 10))
-        got, _ = lm(ids[:, :3], rewound(wide, 10))
+        assert wide.capacity == 64 and grown(wide, 64) is wide
+        want, _ = lm(ids[:, :3], state)
+        got, _ = lm(ids[:, :3], replace(wide, stamps=wide.stamps.clone()))
     assert torch.allclose(got, want, atol=1e-5)
+
+
+def test_a_reply_does_not_depend_on_the_room_of_its_cache(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt = prompt_of(model, "hello")
+    want = reply(model, Stream(model.parts.lm, Hearing(model.limit)), prompt, 40)
+    monkeypatch.setattr(module, "FIRST_CAPACITY", 8)
+    context = Context()
+    assert reply(model, Stream(model.parts.lm, Hearing(model.limit), context), prompt, 40) == want
+    pool = context.pool
+    assert pool is not None and len(context.places) <= pool.capacity < 2 * len(context.places)
+    assert pool.grown(pool.capacity, 10**6) is pool and pool.grown(pool.capacity + 1, pool.capacity + 5).capacity == (
+        pool.capacity + 5
+    )
 
 
 def test_too_short_a_sound_is_refused(model: Model) -> None:

@@ -11,6 +11,8 @@ and on nothing else, to the bit: not on company, not on the cut of a prompt into
 That the value of a row is independent of its place is a property of the library's products, not a law. It holds for two
 rows and more (a product of one row takes another way), and `tests/nn/test_places.py` proves it for the machine at hand.
 Some steps may have fewer rows than others and give the same values: `sizes_alike` finds out which.
+
+A stream by itself is the same with a pool of one slot and steps of its own size.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -40,6 +43,14 @@ class Pool:
         """The first `length` positions of one slot into another."""
         for pool in (self.keys, self.values):
             pool[:, target, :, :length] = pool[:, source, :, :length]
+
+    def grown(self, needed: int, limit: int) -> "Pool":
+        """The same slots with room for `needed` positions: the capacity doubles until it is enough, up to `limit`."""
+        capacity = self.capacity
+        while capacity < needed:
+            capacity *= 2
+        more = min(capacity, limit) - self.capacity
+        return self if more <= 0 else Pool(*(F.pad(pool, (0, 0, 0, more)) for pool in (self.keys, self.values)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +95,18 @@ class Places:
         num = len(self.taken)
         keys[slots, :, positions] = k[:num, :, 0]
         values[slots, :, positions] = v[:num, :, 0]
-        found = torch.zeros_like(q)
+        found: list[Tensor] = []
         for row, slot, start, end in self._asked:
             past, future = keys[slot : slot + 1, :, :end], values[slot : slot + 1, :, :end]
             if end - start == 1:
-                found[row : row + 1] = attend(q[row : row + 1], past, future)
+                found.append(attend(q[row : row + 1], past, future))
             else:
                 asked = q[row : row + end - start].transpose(0, 2)  # t h 1 d -> 1 h t d
                 seen = torch.ones(end - start, end, dtype=torch.bool, device=q.device).tril(start)
-                found[row : row + end - start] = attend(asked, past, future, seen).transpose(0, 2)
-        return found
+                found.append(attend(asked, past, future, seen).transpose(0, 2))
+        if num < self.num_rows:
+            found.append(torch.zeros_like(q[num:]))
+        return torch.cat(found) if len(found) > 1 else found[0]
 
     def advance(self, num_new: int, count: Int[Tensor, " b"] | None = None) -> "Places":
         """Nothing: who owns the slots counts their lengths."""

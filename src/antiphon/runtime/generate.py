@@ -6,7 +6,8 @@
 What may be kept between calls is in two objects that the caller owns: `Hearing` (rows of every piece heard, by content)
 and `Context` (the cache of the last prompt, of which the common beginning is used again). Modules keep nothing.
 
-The cache grows by doubling, so that every length has one shape. A prompt whose sound is not merged is an error.
+The cache is a pool of one slot that grows by doubling; every position looks at exactly its past, as in the engine's
+steps. A prompt whose sound is not merged is an error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +24,8 @@ from antiphon.audio.mel import log_mel
 from antiphon.audio.wave import Audio
 from antiphon.errors import CapacityError, InputError
 from antiphon.model.speech_lm import SpeechLM
-from antiphon.nn.attention import KVState
+from antiphon.nn.places import Places, Pool, init_pool
 from antiphon.rates import HEARD_HZ, PIECE_SAMPLES, num_rows
-from antiphon.runtime.caches import grown, rewound
 from antiphon.runtime.sample import Sampling, choose
 from antiphon.runtime.slots import common
 from antiphon.text.chat import AudioItem, AudioSegment, Prompt, TextSegment
@@ -112,7 +112,7 @@ class Context:
     """The cache of a stream and what stands in it. Owned by the caller; one stream at a time."""
 
     places: list[Place] = field(default_factory=list)
-    state: KVState | None = None
+    pool: Pool | None = None
 
     def common(self, wanted: Sequence[Place]) -> int:
         """How many positions of `wanted` the cache already holds; at least one is left to be read."""
@@ -189,10 +189,9 @@ class Stream:
                 f"the prompt has {len(wanted)} positions and the context holds {self.limit}; shorten the conversation."
             )
         context = self.context
-        held = 0 if context.state is None else context.common(wanted)
+        held = context.common(wanted)
         unread = tail(self.lm, self.hearing, prompt, held)
-        if context.state is not None:
-            context.places, context.state = context.places[:held], rewound(context.state, held)
+        context.places = context.places[:held]
         return self._read(self.lm.embed(unread), wanted[held:])
 
     @torch.inference_mode()
@@ -208,12 +207,20 @@ class Stream:
 
     def _read(self, x: Tensor, places: Sequence[Place]) -> Tensor:
         """Run new positions behind those in the cache; if that fails the context is as it was."""
-        context = self.context
-        state = self.lm.init_state(1, min(FIRST_CAPACITY, self.limit)) if context.state is None else context.state
-        state = grown(state, len(context.places) + len(places), self.limit)
-        hidden, context.state = self.lm.model(x[None], state)
-        context.places = [*context.places, *places]
-        return F.linear(hidden[0, -1], self.lm.head)
+        start, pool = len(self.context.places), self._pool(len(self.context.places) + len(places))
+        taken = [(0, start + i) for i in range(len(places))]
+        hidden, _ = self.lm.model(x[:, None], Places(pool, taken, len(taken), runs=True))  # t d -> t 1 d
+        self.context.places = [*self.context.places, *places]
+        return F.linear(hidden[-1, 0], self.lm.head)
+
+    def _pool(self, needed: int) -> Pool:
+        """The context's cache, with room for so many positions."""
+        context, c = self.context, self.lm.config.decoder
+        if context.pool is None:
+            size, like = min(FIRST_CAPACITY, self.limit), self.lm.model.norm.weight
+            context.pool = init_pool(c.num_layers, c.num_kv_heads, c.head_dim, slots=1, capacity=size, like=like)
+        context.pool = context.pool.grown(needed, self.limit)
+        return context.pool
 
 
 def generate(
