@@ -23,6 +23,7 @@ from antiphon.runtime.live_events import LiveEvent
 from antiphon.server.guard import Caller, refused
 from antiphon.server.live_settings import live_settings
 from antiphon.server.logs import note
+from antiphon.server.memory import give_back
 from antiphon.server.protocol import beta
 from antiphon.server.protocol import server_events as wire
 from antiphon.server.protocol.client_events import client_event_id, read_event
@@ -86,6 +87,7 @@ class Realtime:
             seconds = time.monotonic() - begun
             metrics.session_seconds.observe(seconds)
             note("session closed", key=caller.name, session=caller.request, seconds=round(seconds, 3))
+            asyncio.get_running_loop().run_in_executor(None, give_back)
 
 
 class Connection:
