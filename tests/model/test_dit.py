@@ -24,11 +24,12 @@ def test_stages() -> None:
     z, block = golden("dit"), model().blocks[0]
     near(time_waves(z["t"]), z["t_freq"], ULP_OF_700)
     near(model().t_embedder(z["t"]), z["t_emb"], ATOL)
-    near(block(z["block0_in"], z["t_emb"], None, None)[0], z["block0_out"], ATOL)
+    steer = block.adaLN_modulation(z["t_emb"])
+    near(block(z["block0_in"], steer, None, None)[0], z["block0_out"], ATOL)
     near(block.conv(z["block0_in"])[0], z["block0_conv_out"], ATOL)
     near(block.mlp(z["block0_in"]), z["block0_mlp_out"], ATOL)
-    steer = block.adaLN_modulation(z["t_emb"])[:, None].chunk(9, dim=-1)
-    near(block.attn(modulate(z["block0_in"], *steer[:2]), None, None)[0], z["block0_attn_out"], ATOL)
+    shift, scale = steer[:, None].chunk(9, dim=-1)[:2]
+    near(block.attn(modulate(z["block0_in"], shift, scale), None, None)[0], z["block0_attn_out"], ATOL)
     near(model()(*inputs(0, 24))[0], z["estimator_out"], ATOL)
 
 
@@ -54,6 +55,17 @@ def test_sampler() -> None:
         mel, left = flow().decoder(x, z["mu"], z["spks"], z["cond"], flow().options(steps))
         near(mel, z[f"out_{steps}steps"], 1e-4)
         assert not left
+
+
+def test_steering_of_many_times_is_that_of_each() -> None:
+    times = torch.tensor([0.0, 0.3, 0.9])
+    together = model().steering(times)
+    assert len(together) == len(model().blocks) + 1
+    for number in range(3):
+        for part, alone in zip(together, model().steering(times[number : number + 1]), strict=True):
+            near(part[number : number + 1], alone, ATOL)
+    x, t, *rest = inputs(0, 24)
+    near(model()(x, t, *rest, steering=model().steering(t))[0], model()(x, t, *rest)[0], ATOL)
 
 
 def test_training_steps_leave_nothing_behind() -> None:

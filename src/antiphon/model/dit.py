@@ -8,6 +8,7 @@ flow; parameter names are the released ones. It keeps no state of its own: `forw
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -123,7 +124,7 @@ def modulate(
     x: Float[Tensor, "b t d"], shift: Float[Tensor, "b_or_1 1 d"], scale: Float[Tensor, "b_or_1 1 d"]
 ) -> Float[Tensor, "b t d"]:
     """A norm without weights, scaled and shifted by the time."""
-    return F.layer_norm(x, x.shape[-1:], eps=LAYER_EPS) * (1 + scale) + shift
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=LAYER_EPS), 1 + scale)
 
 
 class DiTBlock(nn.Module):
@@ -139,18 +140,17 @@ class DiTBlock(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b t d"],
-        time: Float[Tensor, "b_or_1 d"],
+        steer: Float[Tensor, "b_or_1 _"],
         mask: Bool[Tensor, "..."] | None,
         past: tuple[Tensor, Tensor, Tensor] | None,
     ) -> tuple[Float[Tensor, "b t d"], tuple[Tensor, Tensor, Tensor]]:
-        """The output, and this call's keys, values and convolution tails."""
-        steer = self.adaLN_modulation(time)[:, None].chunk(9, dim=-1)  # 9 x [b, 1, d]
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m, shift_c, scale_c, gate_c = steer
+        """The output, and this call's keys, values and convolution tails; `steer` is what `adaLN_modulation` gives."""
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m, shift_c, scale_c, gate_c = steer[:, None].chunk(9, dim=-1)
         y, (keys, values) = self.attn(modulate(x, shift_a, scale_a), mask, None if past is None else past[:2])
-        x = x + gate_a * y
+        x = torch.addcmul(x, gate_a, y)
         y, tails = self.conv(modulate(x, shift_c, scale_c), None if past is None else past[2])
-        x = x + gate_c * y
-        x = x + gate_m * self.mlp(modulate(x, shift_m, scale_m))
+        x = torch.addcmul(x, gate_c, y)
+        x = torch.addcmul(x, gate_m, self.mlp(modulate(x, shift_m, scale_m)))
         return x, (keys, values, tails)
 
 
@@ -162,9 +162,9 @@ class FinalLayer(nn.Module):
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
         self.linear = nn.Linear(width, channels)
 
-    def forward(self, x: Float[Tensor, "b t d"], time: Float[Tensor, "b_or_1 d"]) -> Float[Tensor, "b t f"]:
-        """Velocity of each frame."""
-        shift, scale = self.adaLN_modulation(time)[:, None].chunk(2, dim=-1)
+    def forward(self, x: Float[Tensor, "b t d"], steer: Float[Tensor, "b_or_1 _"]) -> Float[Tensor, "b t f"]:
+        """Velocity of each frame; `steer` is what `adaLN_modulation` gives."""
+        shift, scale = steer[:, None].chunk(2, dim=-1)
         y: Tensor = self.linear(modulate(x, shift, scale))
         return y
 
@@ -180,6 +180,11 @@ class DiT(nn.Module):
         self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.depth))
         self.final_layer = FinalLayer(config.width, config.out_channels)
 
+    def steering(self, t: Float[Tensor, " n"]) -> list[Float[Tensor, "n _"]]:
+        """What every block, and the last layer, is told of each of these times, from 0 to 1."""
+        time = self.t_embedder(t)
+        return [part.adaLN_modulation(time) for part in (*self.blocks, self.final_layer)]
+
     def forward(
         self,
         x: Float[Tensor, "b f t"],
@@ -190,18 +195,21 @@ class DiT(nn.Module):
         mask: Bool[Tensor, "..."] | None = None,
         past: Past | None = None,
         keep: bool = False,
+        steering: Sequence[Float[Tensor, "_ _"]] | None = None,
     ) -> tuple[Float[Tensor, "b f t"], Past | None]:
         """The velocity, and with `keep` what this chunk leaves: its own keys and values, and the tails.
 
+        `steering` is that of `t`, for callers who ask for many times at once.
         `mask` [b or 1, 1, t, past + t] is true where a frame may look (everywhere by default).
         """
         frames = x.shape[-1]
         heard = torch.cat([x, mu, speaker[..., None].expand(-1, -1, frames), cond], dim=1)
-        y, time = self.in_proj(heard.mT), self.t_embedder(t)  # b 4f t -> b t d
+        y = self.in_proj(heard.mT)  # b 4f t -> b t d
+        steering = self.steering(t) if steering is None else steering
         left: list[tuple[Tensor, Tensor, Tensor]] = []
         for i, block in enumerate(self.blocks):
             before = None if past is None else (past.keys[i], past.values[i], past.tails[i])
-            y, own = block(y, time, mask, before)
+            y, own = block(y, steering[i], mask, before)
             left += [own] if keep else []
-        velocity = self.final_layer(y, time).mT  # b t f -> b f t
+        velocity = self.final_layer(y, steering[-1]).mT  # b t f -> b f t
         return velocity, Past(*(torch.stack(parts) for parts in zip(*left, strict=True))) if keep else None

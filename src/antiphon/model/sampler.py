@@ -64,10 +64,13 @@ class Sampler(nn.Module):
             mask = mask.repeat_interleave(rows, dim=0)
         x = x.to(torch.promote_types(mu.dtype, torch.float32))
         times, left = time_grid(options.steps, x.device, x.dtype), []
+        steering = self.estimator.steering(times[:-1])  # of all steps at once
         for step in range(options.steps):
             past = None if window is None else Past(*window.past(step))
             pair = x.to(mu.dtype).repeat_interleave(rows, dim=0)  # b f t -> (b rows) f t
-            v, kept = self.estimator(pair, times[step : step + 1], *heard, mask, past, keep=window is not None)
+            now = [told[step : step + 1] for told in steering]
+            t, keep = times[step : step + 1], window is not None
+            v, kept = self.estimator(pair, t, *heard, mask, past, keep=keep, steering=now)
             v = v.to(x.dtype)
             if rows == 2:
                 v = (1 + options.guidance) * v[0::2] - options.guidance * v[1::2]

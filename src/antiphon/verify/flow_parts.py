@@ -94,8 +94,9 @@ def check_dit(record: Record, dit: DiT) -> None:
     compare("block0_in", dit.in_proj(heard.mT))
     block: Any = dit.blocks[0]
     inside, time = stored("block0_in"), stored("t_emb")
-    shift, scale = block.adaLN_modulation(time)[:, None].chunk(9, dim=-1)[:2]
-    compare("block0_out", block(inside, time, None, None)[0])
+    steer = block.adaLN_modulation(time)
+    shift, scale = steer[:, None].chunk(9, dim=-1)[:2]
+    compare("block0_out", block(inside, steer, None, None)[0])
     compare("block0_attn_out", block.attn(modulate(inside, shift, scale), None, None)[0])
     compare("block0_conv_out", block.conv(inside)[0])
     compare("block0_mlp_out", block.mlp(inside))
