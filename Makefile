@@ -64,8 +64,8 @@ soak: $(VENV)/.dev
 	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=300 $(BIN)/pytest -m soak tests/soak -s
 
 long-soak: $(VENV)/.dev
-	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=1800 $(BIN)/pytest -m soak tests/soak -s
-	OMP_NUM_THREADS=1 ANTIPHON_SOAK_S=7200 $(BIN)/pytest -m soak tests/soak -s
+	OMP_NUM_THREADS=1 ANTIPHON_SOAK_RESULT=benches/results/soak.json ANTIPHON_SOAK_S=1800 $(BIN)/pytest -m soak tests/soak -s
+	OMP_NUM_THREADS=1 ANTIPHON_SOAK_RESULT=benches/results/soak.json ANTIPHON_SOAK_S=7200 $(BIN)/pytest -m soak tests/soak -s
 
 # known weaknesses of all that is installed, as far as the index tells of them
 audit: $(VENV)/.dev .clients/audit/.made

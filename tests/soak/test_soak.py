@@ -1,5 +1,7 @@
 """Minutes or hours of `antiphon serve` with nano (`ANTIPHON_SOAK_S`): four seats, taken by all kinds of guests.
 
+The figures are printed, and written to the file that `ANTIPHON_SOAK_RESULT` names, beside those of other lengths.
+
 What must hold: nobody well-behaved is told of an error or kept waiting, memory is flat once the server is warm, and
 when all have gone nothing of them is left.
 """
@@ -8,11 +10,13 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 import pytest
 
@@ -22,6 +26,7 @@ from tests.server.running import Running, nano_server
 from .guests import floods, seat, stalls, talks, vanishes
 
 SECONDS = float(os.environ.get("ANTIPHON_SOAK_S", "300"))
+RESULT = Path(os.environ["ANTIPHON_SOAK_RESULT"]) if "ANTIPHON_SOAK_RESULT" in os.environ else None
 WARM = 0.4  # of that time the server takes to get warm, ten minutes at most
 FLAT = 1.05
 SEATS = ([talks], [talks], [vanishes, talks], [stalls, floods, talks])
@@ -58,6 +63,22 @@ async def soak(port: int, process: int, question: bytes) -> tuple[Counter[str], 
     return sum(done, Counter[str]()), memory
 
 
+def tenths(memory: list[tuple[float, float]]) -> list[float]:
+    """The median of each tenth of the time."""
+    parts = ([mb for at, mb in memory if n <= 10 * at / SECONDS < n + 1] for n in range(10))
+    return [round(median(part)) for part in parts if part]
+
+
+def tell(figures: dict[str, Any]) -> None:
+    """Print what was found, and keep it."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    line = {"commit": commit, "seconds": SECONDS, "load_average": os.getloadavg(), **figures}
+    print(json.dumps(line))
+    if RESULT is not None:
+        kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+        RESULT.write_text(json.dumps({**kept, f"{SECONDS:.0f} s": line}, indent=1) + "\n")
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 def test_guests_come_and_go_and_the_server_stays_as_it_is(nano: Path) -> None:
     question = Audio.read(nano / "question.wav").at(24_000).to_pcm16()
@@ -68,7 +89,7 @@ def test_guests_come_and_go_and_the_server_stays_as_it_is(nano: Path) -> None:
         early = [mb for at, mb in memory if warm_s <= at < middle]
         late = [mb for at, mb in memory if at >= middle]
         level = {"early": median(early), "late": median(late), "most": max(mb for _, mb in memory)}
-        print(json.dumps({"seconds": SECONDS, "guests": done, "resident_mb": level}))
+        tell({"guests": done, "resident_mb": level, "resident_mb_by_tenths": tenths(memory)})
         assert done["talked"] >= SECONDS / 60
         if SECONDS >= 300:
             assert all(done[kind] for kind in ("vanished", "stalled", "flooded"))
