@@ -1,8 +1,11 @@
 """What breaks ends what it carried, in one clean error, and nothing else; who starts again serves again."""
 
+import os
+import signal
 import socket as sockets
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -19,6 +22,12 @@ def begin(socket: Socket, **wish: object) -> None:
     socket.write("hello")
     socket.send("response.create", response=wish)
     socket.until("response.created")
+
+
+def children(process: int) -> list[int]:
+    """Of a process that is alive."""
+    found = (thread / "children" for thread in Path(f"/proc/{process}/task").iterdir())
+    return [int(number) for file in found for number in file.read_text().split()]
 
 
 def breaks_down() -> None:
@@ -52,6 +61,30 @@ def test_a_thread_that_dies_ends_the_replies_under_way_and_no_session(gate: Runn
     for request in requests:
         request.join(30)
     assert results[0] in (200, 500) and gate.post("/v1/chat/completions", **asked).status == 200
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are read from /proc")
+def test_a_sound_process_that_is_killed_ends_the_reply_that_it_spoke_and_no_session() -> None:
+    with nano_server("--apart") as (server, process), opened(server) as socket:
+        for status in ("failed", "completed"):
+            socket.write("what is the capital of france?")
+            socket.send("response.create")
+            socket.until("response.output_audio.delta")
+            (child,) = children(process.pid)
+            if status == "failed":
+                os.kill(child, signal.SIGKILL)
+            done = socket.until("response.done")[-1]["response"]
+            assert done["status"] == status
+            if status == "failed":
+                assert "has ended; ask again" in done["status_details"]["error"]["message"]
+        assert [event for event in socket.seen if event["type"] == "error"] == []
+        (child,) = children(process.pid)
+        process.kill()
+        deadline = time.monotonic() + 30
+        while Path(f"/proc/{child}/statm").exists() and Path(f"/proc/{child}/statm").read_text()[0] != "0":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 @pytest.mark.slow

@@ -40,6 +40,12 @@ def resident_mb(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def family_mb(process: int) -> float:
+    """The same with that of the processes it has started."""
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return resident_mb(process) + sum(family_mb(int(n)) for t in threads for n in (t / "children").read_text().split())
+
+
 def figures(server: Running) -> dict[str, float]:
     """The server's own."""
     page = server.ask("GET", "/metrics").body.decode()
@@ -51,7 +57,7 @@ async def sampled(process: int, until_s: float) -> list[tuple[float, float]]:
     loop, found = asyncio.get_running_loop(), list[tuple[float, float]]()
     begun = loop.time()
     while loop.time() < until_s:
-        found.append((loop.time() - begun, resident_mb(process)))
+        found.append((loop.time() - begun, family_mb(process)))
         await asyncio.sleep(1)
     return found
 

@@ -32,6 +32,10 @@ def serve(
     deterministic: Annotated[
         bool, typer.Option(help="A reply is the same whoever else talks; without it many talk with less work.")
     ] = True,
+    apart: Annotated[
+        bool | None,
+        typer.Option(help="Make sound in a process of its own; else where it has a core.", show_default=False),
+    ] = None,
     requests_per_minute: Annotated[int, typer.Option(min=1, help="Requests of one key.")] = 600,
     drain: Annotated[float, typer.Option(min=0, help="Seconds to finish what is said when told to end.")] = 20.0,
     voices: Annotated[Path | None, typer.Option(help="A library of voices that clients may choose from.")] = None,
@@ -44,6 +48,7 @@ def serve(
 ) -> None:
     """Serve a model over the protocols of OpenAI's clients."""
     _check_installed()
+    from antiphon.runtime.apart import can_be_apart
     from antiphon.server.keys import read_keys
     from antiphon.server.logs import to_stderr
     from antiphon.server.settings import Settings
@@ -58,6 +63,7 @@ def serve(
         engine=engine,
         engine_options=_options(engine_option),
         deterministic=deterministic,
+        apart=can_be_apart(device) if apart is None else apart,
         requests_per_minute=requests_per_minute,
         trace=trace,
         voices=voices,

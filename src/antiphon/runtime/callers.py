@@ -10,7 +10,7 @@ its first piece has come, and what is late is silence, an underrun.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from antiphon.rates import HEARD_HZ, SPOKEN_HZ
 from antiphon.runtime import live_events as told
+from antiphon.runtime.apart import ApartVoices, can_be_apart
 from antiphon.runtime.batch import bucket_for
 from antiphon.runtime.clock import AsyncClock
 from antiphon.runtime.conversing import Counted
@@ -57,7 +58,7 @@ class Heard:
     goes_on_s: float | None = None
     decided_s: list[float] = field(default_factory=list)
     first_sound_s: float | None = None
-    cpu_s: float = 0.0  # of the process, from the last decision to the first sound
+    cpu_s: float = 0.0  # of all processes, from the last decision to the first sound
     was_guessed: bool = False  # the reply was a speculation
     underrun_s: float = 0.0
     longest_gap_s: float = 0.0
@@ -95,8 +96,11 @@ def with_pause(wave: Tensor, pause_s: float) -> Said:
 class Caller:
     """One user: says things, each when the answer to the last has been played; writes down what is heard."""
 
-    def __init__(self, mind: Mind, settings: Settings, vad: Vad, cutting: Cutting) -> None:
-        self.loop = asyncio.get_running_loop()
+    def __init__(
+        self, mind: Mind, settings: Settings, vad: Vad, cutting: Cutting, cpu_s: Callable[[], float]
+    ) -> None:
+        """`cpu_s`: processor time that the model has used."""
+        self.loop, self._used_s = asyncio.get_running_loop(), cpu_s
         self.heard: list[Heard] = []
         self._due_s = 0.0  # when everything that has come will have been played
         self._cpu_s = 0.0
@@ -152,7 +156,7 @@ class Caller:
         now, heard = self.loop.time(), self.heard[-1]
         if isinstance(event, told.SpeechStopped):
             heard.decided_s.append(now)
-            self._cpu_s = time.process_time()
+            self._cpu_s = self._used_s()
         elif isinstance(event, told.ReplyStarted):
             self._due_s = 0.0
         elif isinstance(event, told.Interrupted):
@@ -163,7 +167,7 @@ class Caller:
     def _sound(self, event: told.AudioDelta, heard: Heard, now: float) -> None:
         seconds = len(event.samples) / SPOKEN_HZ
         if heard.first_sound_s is None or (heard.goes_on_s is not None and heard.first_sound_s < heard.goes_on_s):
-            heard.first_sound_s, heard.cpu_s = now, time.process_time() - self._cpu_s
+            heard.first_sound_s, heard.cpu_s = now, self._used_s() - self._cpu_s
         if event.start_ms and now > self._due_s:
             heard.underrun_s += now - self._due_s
             heard.longest_gap_s = max(heard.longest_gap_s, now - self._due_s)
@@ -177,8 +181,12 @@ class House:
 
     model: Loaded
     engine: LocalEngine
-    voices: LocalVoices
+    voices: LocalVoices | ApartVoices
     vad: Vad
+
+    def cpu_s(self) -> float:
+        """Processor time that the model has used, in this process and in that of the sound."""
+        return time.process_time() + (self.voices.cpu_s if isinstance(self.voices, ApartVoices) else 0.0)
 
     async def hold(
         self, num: int, settings: Settings, turns: Sequence[Said], apart_s: float = 0.7, over: Said | None = None
@@ -189,7 +197,7 @@ class House:
         async def call(number: int) -> None:
             await asyncio.sleep(number * apart_s)
             mind = EngineMind(self.model, self.engine, self.voices, f"caller-{id(callers)}-{number}")
-            caller = Caller(mind, settings, self.vad, Cutting.of(self.model.variant))
+            caller = Caller(mind, settings, self.vad, Cutting.of(self.model.variant), self.cpu_s)
             callers.append(caller)
             await caller.talk([turns[(at + number) % len(turns)] for at in range(len(turns))], over)
 
@@ -206,9 +214,7 @@ async def open_house(model: Loaded, streams: int = 8) -> AsyncIterator[House]:
     """Engine, voices and ears as a server has them, warm."""
     worker, vad = Worker("model"), Vad.find()
     engine = LocalEngine(model, bucket_for(streams), worker=worker)
-    sound = beside(worker)
-    voices = LocalVoices(model, worker=sound, engine=engine)
-    model.opened(model.default_voice(), 0)
+    voices, sound = await _open_voices(model, engine, worker)
     vad.step(torch.zeros(HEARD_HZ).numpy(), vad.init_state())
     try:
         yield House(model, engine, voices, vad)
@@ -217,6 +223,19 @@ async def open_house(model: Loaded, streams: int = 8) -> AsyncIterator[House]:
         await engine.close()
         for thread in {worker, sound}:
             await asyncio.to_thread(thread.close)
+
+
+async def _open_voices(
+    model: Loaded, engine: LocalEngine, worker: Worker
+) -> tuple[LocalVoices | ApartVoices, Worker]:
+    """Who makes the sound, by default, and the last thread to be closed."""
+    if can_be_apart(model.device):
+        apart = ApartVoices(model, engine=engine)
+        await asyncio.to_thread(apart.warm)
+        return apart, worker
+    model.opened(model.default_voice(), 0)
+    sound = beside(worker)
+    return LocalVoices(model, worker=sound, engine=engine), sound
 
 
 def without_speculation(settings: Settings) -> Settings:

@@ -1,7 +1,7 @@
 """Conversations in real time, in figures: how soon an answer sounds, how many are held, what speculation brings.
 
 All of it is lived through by `callers.py`, by the clock: with 20 turns it takes 20 minutes. Of what is named "cpu" the
-time of the process was counted, which is fair where other work shares the machine; everything else is the wall's.
+time of the processes was counted, which is fair where other work shares the machine; everything else is the wall's.
 
 People pause inside a sentence, most often for a quarter of a second, sometimes for one: so every detector hears as many
 sentences with a pause in them as without, and is asked how many it took for two turns (`cut_off`).
@@ -107,9 +107,9 @@ async def _load(house: House, questions: Sequence[Tensor]) -> list[dict[str, Any
     found: list[dict[str, Any]] = []
     turns = [plain(questions[number % len(questions)]) for number in range(EACH)]
     for num in AT_ONCE:
-        begin = time.process_time(), time.perf_counter()
+        begin = house.cpu_s(), time.perf_counter()
         heard, counts = await house.hold(num, Settings(detector=ServerVad()), turns)
-        cpu, wall = time.process_time() - begin[0], time.perf_counter() - begin[1]
+        cpu, wall = house.cpu_s() - begin[0], time.perf_counter() - begin[1]
         every = [one for own in heard for one in own]
         found.append(
             {

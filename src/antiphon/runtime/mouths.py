@@ -86,7 +86,7 @@ class _Speaking:
 class LocalMouth:
     """See `Mouth`."""
 
-    def __init__(self, voices: "LocalVoices", open: Callable[[], Utterer]) -> None:
+    def __init__(self, voices: "Renderer", open: Callable[[], Utterer]) -> None:
         self._loop, self._inbox = asyncio.get_running_loop(), asyncio.Queue[Heard]()
         self._voices, self.is_stopped = voices, False
         self._has_begun, self._has_more = False, asyncio.Event()  # with the first sound; with what comes behind it
@@ -141,48 +141,32 @@ class LocalMouth:
         self._inbox.put_nowait(heard)
 
 
-class LocalVoices:
-    """See `Voices`. `together`: chunks rendered in one call at the most; 1 for the same sound in any company."""
+class Renderer:
+    """Whose chunk is rendered when. `together`: in one call at the most; 1 for the same sound in any company."""
 
     def __init__(
-        self, model: Loaded, *, together: int = 1, worker: Worker | None = None, engine: LocalEngine | None = None
+        self, *, together: int = 1, worker: Worker | None = None, code_s: Callable[[], float] | None = None
     ) -> None:
-        """`worker`: the thread, where others work on it too; by default the voices have one of their own.
-
-        `engine`: whose tokens become the codes; on the same thread it hurries when somebody is about to run dry.
-        """
-        if not model.speaks:
-            raise InputError(f"{model.name} answers in text only; ask for text.")
-        self.model, self.together = model, together
+        """`worker`: the thread, where others work on it too. `code_s`: how long a code takes, if that is known."""
+        self.together, self.code_s = together, code_s
         self.speaking: list[_Speaking] = []  # the thread's
         self.rendered_s = self.busy_s = 0.0  # sound that was made, and the time that it took
         self.unit_s = UNIT_S  # that a chunk may take
-        layout = model.parts.layout
-        self._tokens_per_code = 1 + layout.text_per_group / layout.audio_per_group
         self._is_closed = False
         self._mouths: list[LocalMouth] = []
         self._worker, self._is_alone = worker or Worker("sound"), worker is None
         self._duty = self._worker.join(self._work, self._broke, self._patience)
-        self._engine = engine
-        if engine is not None and engine.is_on(self._worker):
-            engine.hunger = self.hunger
 
-    def utter(self, clip: Audio | None = None, seed: int = 0) -> LocalMouth:
-        """See `Voices.utter`; the voice is opened at once, so that it is ready when the first codes are."""
+    def begin(self, open: Callable[[], Utterer]) -> LocalMouth:
+        """Begin an utterance; it is opened on the thread, and at once, so that it is ready when its first codes are."""
         if self._is_closed:
             raise InputError("the voices are closed; open others.")
-        model = self.model
-
-        def begin() -> Utterer:
-            assert model.voice is not None  # it speaks
-            return Utterer(model.voice, model.opened(model.default_voice() if clip is None else clip, seed))
-
-        mouth = LocalMouth(self, begin)
+        mouth = LocalMouth(self, open)
         self._mouths = [*(m for m in self._mouths if not m.is_stopped), mouth]
         return mouth
 
     async def close(self) -> None:
-        """See `Voices.close`."""
+        """Silence everybody and end the thread."""
         self._is_closed = True
         for mouth in self._mouths:
             mouth.stop()
@@ -204,24 +188,23 @@ class LocalVoices:
     def hunger(self) -> float:
         """How long those who speak can wait for the tokens that they need."""
         now, wanting = time.monotonic(), [(one, one.missing) for one in self.speaking if one.has_sounded]
-        waits = [one.wait_s(now, missing * self._code_s + 2 * self.unit_s) for one, missing in wanting if missing]
+        code_s = self._code_s()
+        waits = [one.wait_s(now, missing * code_s + 2 * self.unit_s) for one, missing in wanting if missing]
         return min(waits, default=math.inf)
 
     def _patience(self) -> float:
         chosen = next_up(self.speaking, self.unit_s, time.monotonic())
         return math.inf if chosen is None else chosen[1]
 
-    @property
     def _code_s(self) -> float:
-        """How long a code takes."""
-        return 0.0 if self._engine is None else self._tokens_per_code * self._engine.batch.step_s
+        return 0.0 if self.code_s is None else self.code_s()
 
     def _lead_s(self, speaking: _Speaking, wave: Tensor) -> float:
         """How much longer than this first sound the next chunk may take, another one in between."""
-        if self._engine is None:
+        if self.code_s is None:
             return 0.0
         others = any(one is not speaking for one in self.speaking)
-        needed = speaking.missing * self._code_s + (1 + others) * self.unit_s
+        needed = speaking.missing * self._code_s() + (1 + others) * self.unit_s
         return min(max(needed - len(wave) / SPOKEN_HZ, 0.0), LONGEST_LEAD_S)
 
     def _broke(self, error: Exception) -> None:
@@ -285,6 +268,41 @@ class LocalVoices:
             self._rendered(speaking, wave)
         self.leave(speaking)
         speaking.tell(None)
+
+
+class LocalVoices(Renderer):
+    """See `Voices`."""
+
+    def __init__(
+        self, model: Loaded, *, together: int = 1, worker: Worker | None = None, engine: LocalEngine | None = None
+    ) -> None:
+        """`worker`: the thread, where others work on it too; by default the voices have one of their own.
+
+        `engine`: whose tokens become the codes; on the same thread it hurries when somebody is about to run dry.
+        """
+        if not model.speaks:
+            raise InputError(f"{model.name} answers in text only; ask for text.")
+        super().__init__(together=together, worker=worker, code_s=None if engine is None else code_time(engine))
+        self.model = model
+        if engine is not None and engine.is_on(self._worker):
+            engine.hunger = self.hunger
+
+    def utter(self, clip: Audio | None = None, seed: int = 0) -> LocalMouth:
+        """See `Voices.utter`."""
+        model = self.model
+
+        def open() -> Utterer:
+            assert model.voice is not None  # it speaks
+            return Utterer(model.voice, model.opened(model.default_voice() if clip is None else clip, seed))
+
+        return self.begin(open)
+
+
+def code_time(engine: LocalEngine) -> Callable[[], float]:
+    """How long an engine takes for a code: for its token, and its share of those of text."""
+    layout = engine.batch.model.parts.layout
+    tokens = 1 + layout.text_per_group / layout.audio_per_group
+    return lambda: tokens * engine.batch.step_s
 
 
 def next_up(speaking: Sequence[_Speaking], unit_s: float, now: float) -> tuple[_Speaking, float] | None:

@@ -20,10 +20,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from antiphon.runtime.clock import AsyncClock
 from antiphon.runtime.live import Live
 from antiphon.runtime.live_events import LiveEvent
+from antiphon.runtime.memory import give_back
 from antiphon.server.guard import Caller, refused
 from antiphon.server.live_settings import live_settings
 from antiphon.server.logs import note
-from antiphon.server.memory import give_back
 from antiphon.server.protocol import beta
 from antiphon.server.protocol import server_events as wire
 from antiphon.server.protocol.client_events import client_event_id, read_event

@@ -9,10 +9,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import count
 from typing import Protocol
 
+from antiphon.runtime.apart import ApartVoices
 from antiphon.runtime.batch import bucket_for
 from antiphon.runtime.clock import Clock
 from antiphon.runtime.engine import Engine
@@ -82,11 +83,8 @@ class Service:
         self.open: set[OpenSession] = set()
         self.cast = Cast(model, settings.voices)
         self.engine = self._make_engine()
-        together = 1 if settings.deterministic else TOGETHER
-        local = self.engine if isinstance(self.engine, LocalEngine) else None
-        self.sound = beside(self.worker)
-        voices = partial(LocalVoices, together=together, worker=self.sound, engine=local)
-        self.voices = voices(model) if model.speaks else None
+        self.sound = self.worker if settings.apart else beside(self.worker)
+        self.voices = self._make_voices() if model.speaks else None
         self.metrics.watch(self.engine.stats)
         self._conversations = count()
 
@@ -100,8 +98,18 @@ class Service:
         bucket = bucket_for(settings.streams, deterministic=settings.deterministic)
         return LocalEngine(self.model, bucket, queue=queue, worker=self.worker)
 
+    def _make_voices(self) -> LocalVoices | ApartVoices:
+        """Who makes the sound."""
+        together = 1 if self.settings.deterministic else TOGETHER
+        local = self.engine if isinstance(self.engine, LocalEngine) else None
+        if self.settings.apart:
+            return ApartVoices(self.model, together=together, engine=local)
+        return LocalVoices(self.model, together=together, worker=self.sound, engine=local)
+
     def close(self) -> None:
-        """End the threads behind what they do."""
+        """End the threads behind what they do, and the process."""
+        if isinstance(self.voices, ApartVoices):
+            self.voices.end()
         for worker in {self.worker, self.sound}:
             worker.close()
 
@@ -109,6 +117,8 @@ class Service:
         """Load and open what the first request would wait for."""
         if self.model.speaks:
             self.model.opened(self.model.default_voice(), 0)
+        if isinstance(self.voices, ApartVoices):
+            self.voices.warm()
         _ = self.vad.network
 
     @cached_property

@@ -26,6 +26,7 @@ class Settings:
     engine: str = "local"  # of ENGINES: who makes the tokens
     engine_options: Mapping[str, Any] = field(default_factory=dict)  # for vLLM's `AsyncEngineArgs`
     deterministic: bool = True  # a reply is the same in any company, to the bit; without it a busy server works less
+    apart: bool = False  # sound is made in a process of its own, on another core
     max_requests: int = 8  # requests worked on at the same time
     max_sessions: int = 16  # open sockets
     sessions_per_key: int = 8

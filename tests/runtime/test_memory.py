@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.server.memory import give_back
+from antiphon.runtime.memory import give_back
 from tests.soak.test_soak import resident_mb
 
 BLOCK, COUNT = 64 * 1024, 1600  # a hundred megabytes, in pieces that malloc does not map
