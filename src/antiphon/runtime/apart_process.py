@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -29,6 +30,9 @@ from antiphon.runtime.memory import give_back
 from antiphon.runtime.mouths import Renderer
 from antiphon.runtime.speech import Utterer
 from antiphon.weights.parts import load_voice
+
+
+REST_S, PATIENCE = 30.0, 4  # seconds between two looks, and looks until memory is given back in any case
 
 
 @dataclass(frozen=True)
@@ -166,8 +170,13 @@ class _Sounding:
         del self._mouths[utterance]
         with suppress(OSError):
             self.line.send(Over(utterance, error))
-        if not self._mouths:
-            give_back()
+
+    async def tidy(self) -> None:
+        """Give memory back now and then, while nobody speaks if that comes soon: sound made next is slower by it."""
+        for rests in count(1):
+            await asyncio.sleep(REST_S)
+            if not self._mouths or rests % PATIENCE == 0:
+                await asyncio.to_thread(give_back)
 
 
 async def _serve(line: Connection, voice: Voice, together: int) -> None:
@@ -184,7 +193,9 @@ async def _serve(line: Connection, voice: Voice, together: int) -> None:
                 loop.call_soon_threadsafe(sounding.take, message)
 
     threading.Thread(target=listen, name="line", daemon=True).start()
+    tidying = asyncio.ensure_future(sounding.tidy())
     await sounding.is_over.wait()
+    tidying.cancel()
     await sounding.renderer.close()
 
 
