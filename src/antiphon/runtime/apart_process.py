@@ -31,7 +31,6 @@ from antiphon.runtime.mouths import Renderer
 from antiphon.runtime.speech import Utterer
 from antiphon.weights.parts import load_voice
 
-
 REST_S, PATIENCE = 30.0, 4  # seconds between two looks, and looks until memory is given back in any case
 
 
