@@ -190,7 +190,7 @@ class ApartVoices:
             raise InputError(f"{model.name} answers in text only; ask for text.")
         self.model, self.together = model, together
         self.code_s = _unknown if engine is None else code_time(engine)
-        self._numbers, self._is_started, self._is_closed = count(), threading.Event(), False
+        self._numbers, self._has_started, self._is_closed = count(), threading.Event(), False
         self._mouths: list[ApartMouth] = []
         self._process: _Process | None = None
         self._worker = Worker("line")
@@ -211,8 +211,8 @@ class ApartVoices:
         self._duty.post(partial(self._send, mouth, message))
 
     def warm(self) -> None:
-        """Wait until what is said can sound at once; from the thread that made this, before anything is said."""
-        self._is_started.wait(START_S)
+        """Wait until what is said can sound at once, or it is known that it cannot; not on an event loop."""
+        self._has_started.wait(START_S)
         if self._process is not None:
             self._process.is_ready.wait(START_S)
 
@@ -240,8 +240,10 @@ class ApartVoices:
     def _start(self) -> None:
         """Have a process, and the default voice in it."""
         if self._process is None or self._process.is_over:
-            self._process = _Process(self.model, self.together)
-            self._is_started.set()
+            try:
+                self._process = _Process(self.model, self.together)
+            finally:
+                self._has_started.set()
             self._process.keep(self.model.opened(self.model.default_voice(), 0))
 
     def _begin(self, mouth: ApartMouth, clip: Audio | None, seed: int) -> None:
