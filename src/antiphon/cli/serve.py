@@ -10,6 +10,10 @@ import typer
 from antiphon.cli.options import Device, Dtype, Name, Threads, ToolFile, load_model, tools_from
 
 VARIABLE = "ANTIPHON_API_KEY"
+Apart = Annotated[
+    bool | None,
+    typer.Option(help="Make sound in a process of its own; by default where it has a core.", show_default=False),
+]
 
 
 def serve(
@@ -23,19 +27,14 @@ def serve(
     origin: Annotated[list[str] | None, typer.Option(help="A web page that may come, as https://example.org.")] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Conversations at the same time.")] = 16,
     streams: Annotated[int, typer.Option(min=1, max=64, help="Replies generated at the same time; more wait.")] = 8,
-    engine: Annotated[
-        str, typer.Option(help="Who makes the tokens: local (this process) or vllm (not included).")
-    ] = "local",
+    engine: Annotated[str, typer.Option(help="Who makes tokens: local (this process) or vllm (not there).")] = "local",
     engine_option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for vLLM, as gpu_memory_utilization=0.5; may be repeated.")
     ] = None,
     deterministic: Annotated[
         bool, typer.Option(help="A reply is the same whoever else talks; without it many talk with less work.")
     ] = True,
-    apart: Annotated[
-        bool | None,
-        typer.Option(help="Make sound in a process of its own; else where it has a core.", show_default=False),
-    ] = None,
+    apart: Apart = None,
     requests_per_minute: Annotated[int, typer.Option(min=1, help="Requests of one key.")] = 600,
     drain: Annotated[float, typer.Option(min=0, help="Seconds to finish what is said when told to end.")] = 20.0,
     voices: Annotated[Path | None, typer.Option(help="A library of voices that clients may choose from.")] = None,
