@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
@@ -90,6 +91,12 @@ class Running:
             parts.append(b'content-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + file)
         body = b"".join(b"--cut-here\r\n" + part + b"\r\n" for part in parts) + b"--cut-here--\r\n"
         return self.ask("POST", path, body, {"content-type": f"multipart/form-data; boundary={BOUNDARY}"})
+
+
+def children(process: int) -> list[int]:
+    """The processes that one has started."""
+    threads = Path(f"/proc/{process}/task").iterdir()
+    return [int(number) for thread in threads for number in (thread / "children").read_text().split()]
 
 
 @contextmanager

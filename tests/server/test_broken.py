@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from .running import Running, nano_server
+from .running import Running, children, nano_server
 from .socket_client import Socket, opened
 
 WRITTEN = {"type": "realtime", "output_modalities": ["text"]}
@@ -22,12 +22,6 @@ def begin(socket: Socket, **wish: object) -> None:
     socket.write("hello")
     socket.send("response.create", response=wish)
     socket.until("response.created")
-
-
-def children(process: int) -> list[int]:
-    """Of a process that is alive."""
-    found = (thread / "children" for thread in Path(f"/proc/{process}/task").iterdir())
-    return [int(number) for file in found for number in file.read_text().split()]
 
 
 def breaks_down() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from antiphon.audio.wave import Audio
-from tests.server.running import Running, nano_server
+from tests.server.running import Running, children, nano_server
 
 from .guests import floods, seat, stalls, talks, vanishes
 
@@ -42,8 +42,7 @@ def resident_mb(process: int) -> float:
 
 def family_mb(process: int) -> float:
     """The same with that of the processes it has started."""
-    threads = Path(f"/proc/{process}/task").iterdir()
-    return resident_mb(process) + sum(family_mb(int(n)) for t in threads for n in (t / "children").read_text().split())
+    return resident_mb(process) + sum(map(family_mb, children(process)))
 
 
 def figures(server: Running) -> dict[str, float]:

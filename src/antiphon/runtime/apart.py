@@ -18,12 +18,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
-from typing import TypeAlias
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -46,10 +46,9 @@ from antiphon.runtime.apart_process import (
 )
 from antiphon.runtime.loaded import KEPT_VOICES, Loaded
 from antiphon.runtime.local import LocalEngine
-from antiphon.runtime.mouths import code_time
-from antiphon.runtime.worker import Worker
+from antiphon.runtime.mouths import Heard, code_time
+from antiphon.runtime.worker import num_cores
 
-Heard: TypeAlias = "Tensor | Exception | None"  # None: that was all
 PROGRAM = "from antiphon.runtime.apart_process import main; main()"
 END_S = 5.0  # that the process is given to end by itself
 START_S = 60.0
@@ -106,22 +105,20 @@ class _Process:
             self.process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
-        except OSError:
+        except OSError as error:
             ours.close()
-            raise
+            raise CapacityError(
+                f"the process that makes the sound cannot be started ({error}); make room, or serve with --no-apart."
+            ) from error
         finally:
             theirs.close()
         self.is_ready, self.cpu_s = threading.Event(), 0.0
         self._line = Connection(ours.detach())
-        self._lock, self._mouths, self._is_over = threading.Lock(), dict[int, ApartMouth](), False
+        self.is_over = False
+        self._lock, self._mouths = threading.Lock(), dict[int, ApartMouth]()
         self._kept: list[tuple[int, VoiceState]] = []
         self._numbers = count()
         threading.Thread(target=self._listen, name="sound", daemon=True).start()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended."""
-        return self._is_over
 
     def keep(self, opened: VoiceState) -> int:
         """The number of an opened voice there; it is sent if it is not known."""
@@ -136,7 +133,7 @@ class _Process:
     def begin(self, mouth: ApartMouth, voice: int) -> None:
         """Say something there, by the mouth's number. Raises CapacityError where the process has ended."""
         with self._lock:
-            if self._is_over:
+            if self.is_over:
                 raise self._gone()
             self._mouths[mouth.number] = mouth
         self.send(Begins(mouth.number, voice))
@@ -160,7 +157,7 @@ class _Process:
             while True:
                 self._hear(self._line.recv())
         with self._lock:
-            self._is_over = True
+            self.is_over = True
         for mouth in self._mouths.values():
             mouth.tell(self._gone())
         self.is_ready.set()
@@ -190,12 +187,11 @@ class ApartVoices:
             raise InputError(f"{model.name} answers in text only; ask for text.")
         self.model, self.together = model, together
         self.code_s = _unknown if engine is None else code_time(engine)
-        self._numbers, self._has_started, self._is_closed = count(), threading.Event(), False
+        self._numbers, self._is_closed = count(), False
         self._mouths: list[ApartMouth] = []
         self._process: _Process | None = None
-        self._worker = Worker("line")
-        self._duty = self._worker.join(_nothing, _ignored)
-        self._duty.post(self._start)
+        self._thread = ThreadPoolExecutor(1, "line")
+        self._started = self._thread.submit(self._start)
 
     def utter(self, clip: Audio | None = None, seed: int = 0) -> ApartMouth:
         """See `Voices.utter`; the voice is opened at once, so that it is ready when the first codes are."""
@@ -203,18 +199,16 @@ class ApartVoices:
             raise InputError("the voices are closed; open others.")
         mouth = ApartMouth(self, next(self._numbers))
         self._mouths = [*(m for m in self._mouths if not m.is_stopped), mouth]
-        self._duty.post(partial(self._begin, mouth, clip, seed))
+        self._post(self._begin, mouth, clip, seed)
         return mouth
 
     def send(self, mouth: ApartMouth, message: object) -> None:
         """Have something written to where a mouth is."""
-        self._duty.post(partial(self._send, mouth, message))
+        self._post(self._send, mouth, message)
 
     def warm(self) -> None:
-        """Wait until what is said can sound at once, or it is known that it cannot; not on an event loop."""
-        self._has_started.wait(START_S)
-        if self._process is not None:
-            self._process.is_ready.wait(START_S)
+        """Wait until what is said can sound at once; not on an event loop. Raises what it cannot be started by."""
+        self._started.result(START_S).is_ready.wait(START_S)
 
     @property
     def cpu_s(self) -> float:
@@ -231,28 +225,29 @@ class ApartVoices:
     def end(self) -> None:
         """End the process and the thread, from another one; who still speaks is told."""
         self._is_closed = True
-        self._worker.close()  # behind the order under way
+        self._thread.shutdown(cancel_futures=True)  # behind what it does
         if self._process is not None:
             self._process.end()
 
+    def _post(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Have the line's thread do something; nothing, once it has ended."""
+        with suppress(RuntimeError):
+            self._thread.submit(work, *arguments)
+
     # --- on the thread "line" -----------------------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        """Have a process, and the default voice in it."""
+    def _start(self) -> _Process:
+        """The process, with the default voice in it."""
         if self._process is None or self._process.is_over:
-            try:
-                self._process = _Process(self.model, self.together)
-            finally:
-                self._has_started.set()
+            self._process = _Process(self.model, self.together)
             self._process.keep(self.model.opened(self.model.default_voice(), 0))
+        return self._process
 
     def _begin(self, mouth: ApartMouth, clip: Audio | None, seed: int) -> None:
         try:
             opened = self.model.opened(self.model.default_voice() if clip is None else clip, seed)
-            self._start()
-            assert self._process is not None
-            mouth.process = self._process
-            self._process.begin(mouth, self._process.keep(opened))
+            mouth.process = process = self._start()
+            process.begin(mouth, process.keep(opened))
         except Exception as error:  # of this utterance: whoever waits for it is told
             mouth.tell(error)
 
@@ -265,15 +260,6 @@ def _unknown() -> float | None:
     return None
 
 
-def _nothing() -> bool:
-    return False
-
-
-def _ignored(error: Exception) -> None:
-    """Nothing of ours is under way between two orders."""
-
-
 def can_be_apart(device: torch.device | str = "cpu") -> bool:
     """Whether a process of its own has a core of its own, on a system where a line can be handed on."""
-    able = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return os.name == "posix" and torch.device(device).type == "cpu" and len(able) > 1
+    return os.name == "posix" and torch.device(device).type == "cpu" and num_cores() > 1

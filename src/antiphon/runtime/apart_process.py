@@ -114,7 +114,6 @@ class _Sounding:
 
     def __init__(self, line: Connection, voice: Voice, together: int) -> None:
         self.line, self.voice, self.renderer = line, voice, Renderer(together=together)
-        self.is_over = asyncio.Event()
         self._opened: dict[int, VoiceState] = {}
         self._mouths: dict[int, Mouth] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -136,8 +135,6 @@ class _Sounding:
             case Stops(utterance):
                 if utterance in self._mouths:
                     self._mouths[utterance].stop()
-            case _:
-                self.is_over.set()
 
     def _keep(self, number: int, opened: VoiceState, instead: int | None) -> None:
         is_first, self._opened[number] = not self._opened, opened
@@ -160,8 +157,6 @@ class _Sounding:
         try:
             async for wave in mouth:
                 self.line.send(Sound(utterance, wave.numpy(), time.process_time()))
-        except OSError:
-            self.is_over.set()  # nobody listens any more
         except AntiphonError as caught:
             error = caught
         except Exception as caught:  # of a library: not every one of them can be sent
@@ -179,7 +174,8 @@ class _Sounding:
 
 
 async def _serve(line: Connection, voice: Voice, together: int) -> None:
-    sounding, loop = _Sounding(line, voice, together), asyncio.get_running_loop()
+    """Until the line ends. A message that cannot be carried out ends the process: the other side tells who waits."""
+    loop, inbox, sounding = asyncio.get_running_loop(), asyncio.Queue[object](), _Sounding(line, voice, together)
 
     def listen() -> None:
         message: object = ""
@@ -189,11 +185,12 @@ async def _serve(line: Connection, voice: Voice, together: int) -> None:
             except (EOFError, OSError):
                 message = None
             with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(sounding.take, message)
+                loop.call_soon_threadsafe(inbox.put_nowait, message)
 
     threading.Thread(target=listen, name="line", daemon=True).start()
     tidying = asyncio.ensure_future(sounding.tidy())
-    await sounding.is_over.wait()
+    while (message := await inbox.get()) is not None:
+        sounding.take(message)
     tidying.cancel()
     await sounding.renderer.close()
 

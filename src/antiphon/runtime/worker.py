@@ -205,8 +205,12 @@ def beside(worker: Worker) -> Worker:
 
     A product of tensors lets other threads run, so that two of them have more of two cores than one has of one.
     """
-    able = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return Worker("sound") if len(able) > 1 else worker
+    return Worker("sound") if num_cores() > 1 else worker
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _none() -> float:
