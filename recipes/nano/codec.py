@@ -1,7 +1,7 @@
 """The stages of what speaks, at nano's size; together they are the export `codec`.
 
     tokenizer ─ codes ─┐
-    speaker ─ voice ───┴─> flow ─> voices        vocoder ─> polish (against discriminators)
+    speaker ─ voice ───┴─> flow ─> voices ─> distilled        vocoder ─> polish (against discriminators)
 
 All learn from nano's own voice, which has read most, and from those that it can take on. Codes are learnt so that they
 need not tell whose voice it is: that comes from the prompt, through the flow.
@@ -11,12 +11,15 @@ tokenizer stays as it is, since the language model has learned what its codes sa
 anew; or (`codes` is "new") there are new codes, and the language model has to learn them.
 """
 
+from dataclasses import replace
+
 from antiphon.errors import ConfigError
 from antiphon.train.codec.discriminators import DiscriminatorSizes
 from antiphon.train.codec.flow import FlowTraining
 from antiphon.train.codec.speaker import SpeakerTraining
 from antiphon.train.codec.tokenizer import TokenizerTraining
 from antiphon.train.codec.vocoder import VocoderTraining
+from antiphon.train.codec.walk import Walk
 from antiphon.train.export import Export
 from antiphon.train.run import Optimizer, Run, Schedule
 from recipes.nano import sizes, skills
@@ -26,6 +29,7 @@ VOICE, UNHEARD = ("corpus/target",), ("corpus/target_dev", "corpus/skills-dev-sl
 VOICES = (*VOICE, "corpus/skills-0/spoken")
 MANNERS = f"corpus/skills-{skills.MANNERS}/spoken"  # whispered, sad and so on
 GAN = Optimizer(betas=(0.8, 0.99), decay=0.0)
+GUIDED = replace(sizes.FLOW, num_steps=4, guidance=0.7)  # what is then distilled into fewer steps and no guidance
 JUDGES = DiscriminatorSizes(periods=(2, 3, 5), period_width=8, windows=(512, 1024), window_width=8)
 
 
@@ -73,7 +77,7 @@ def flow(begin: str | None, voice: str) -> Run:
         init=begin,
         tokenizer="tokenizer",
         speaker=voice,
-        sizes=sizes.FLOW,
+        sizes=GUIDED,
     )
     schedule = Schedule(warm_up=200)
     return stage("flow", "flow", options, 6000, Optimizer(decay=0.02), seed=8, dtype="auto", schedule=schedule)
@@ -81,21 +85,36 @@ def flow(begin: str | None, voice: str) -> Run:
 
 def voices(voice: str) -> Run:
     """The flow again, with many voices: what is told of one is what it sounds like."""
-    options = FlowTraining(
+    how = Schedule(kind="cosine", warm_up=100, floor=0.1)
+    return stage("voices", "flow", many_voices(voice), 12000, Optimizer(decay=0.02), seed=12, dtype="auto",
+                 schedule=how, init_from="flow")  # fmt: skip
+
+
+def many_voices(voice: str) -> FlowTraining:
+    """What the flow learns of whoever is told."""
+    return FlowTraining(
         data=(*VOICES, "corpus/voices", MANNERS),
         held_out=UNHEARD,
         prepare=PREPARE,
         tokenizer="tokenizer",
         speaker=voice,
-        sizes=sizes.FLOW,
+        sizes=GUIDED,
         lr=5e-4,
         even=0.9,
         warp=0.45,
         tilt=0.25,
     )
+
+
+def distilled(voice: str) -> Run:
+    """The flow that speaks: where the guided walk of `voices` leads, in a quarter of its passes."""
+    walk = Walk(teacher="voices", steps=GUIDED.num_steps, guidance=GUIDED.guidance, into=sizes.FLOW.num_steps)
+    options = replace(
+        many_voices(voice), sizes=sizes.FLOW, walk=walk, untold=0.0, lr=2e-4, eval_steps=(sizes.FLOW.num_steps,)
+    )
     how = Schedule(kind="cosine", warm_up=100, floor=0.1)
-    return stage("voices", "flow", options, 12000, Optimizer(decay=0.02), seed=12, dtype="auto", schedule=how,
-                 init_from="flow")  # fmt: skip
+    return stage("distilled", "flow", options, 2000, Optimizer(decay=0.0), seed=15, dtype="auto", schedule=how,
+                 init_from="voices")  # fmt: skip
 
 
 def vocoder(begin: str | None) -> Run:
@@ -129,10 +148,10 @@ def codec(begin: str | None = None, codes: str = "kept") -> list[Run | Export]:
         name="codec",
         base=begin or "nano",
         tokens="tokenizer",
-        mel="voices",
+        mel="distilled",
         wave="polish",
         voice=None if kept else "speaker",
     )
     known = kept or "speaker"
     first = [tokenizer(kept), *([] if kept else [speaker()])]
-    return [*first, flow(begin, known), voices(known), vocoder(begin), polish(begin), whole]
+    return [*first, flow(begin, known), voices(known), distilled(known), vocoder(begin), polish(begin), whole]

@@ -21,7 +21,8 @@ TOKENIZER = SpeechTokenizerConfig(width=192, num_heads=3, num_layers=3, memory=5
 FLOW = FlowConfig(
     num_codes=TOKENIZER.num_codes,
     input_size=192,
-    num_steps=4,
+    num_steps=2,
+    guidance=0.0,
     conformer=ConformerConfig(width=192, num_heads=3, hidden=512, num_layers=2, num_up_layers=1),
     dit=DiTConfig(width=192, num_heads=3, depth=5),
 )

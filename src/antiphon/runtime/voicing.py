@@ -12,7 +12,7 @@ from antiphon.weights.find import PRESETS
 from antiphon.weights.folder import VOICE_CLIP
 from antiphon.weights.parts import VoiceParts
 
-CAPACITY = 512  # codes that a stream can hear at first, prompt included; it grows
+ROOM = 40  # codes that a stream can hear at first, beside the prompt: what is empty is looked at, too; it doubles
 LONGEST_S, SHORTEST_S = 15.0, 0.5  # of a voice's recording: more costs memory and time, less says too little
 
 
@@ -38,4 +38,5 @@ def open_voice(voice: Voice, clip: Audio, seed: int) -> VoiceState:
         raise InputError(
             f"the recording of the voice is {clip.duration_s:.1f} s long; give {SHORTEST_S:g} to {LONGEST_S:g} s."
         )
-    return voice.open(voice.prepare(clip), seed=seed, capacity=CAPACITY)
+    prompt = voice.prepare(clip)
+    return voice.open(prompt, seed=seed, capacity=prompt.codes.shape[1] + ROOM)

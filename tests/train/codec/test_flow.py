@@ -14,6 +14,7 @@ from antiphon.rates import FRAMES_PER_CODE
 from antiphon.train.codec.flow import FlowStage, FlowTraining, streamed
 from antiphon.train.codec.speaker_net import SpeakerConvs, SpeakerSizes, write_onnx
 from antiphon.train.codec.tokenizer import TokenizerTraining
+from antiphon.train.codec.walk import Walk, walked
 from antiphon.train.run import Run
 from antiphon.train.stage import Place
 from antiphon.train.weights import write_weights
@@ -173,3 +174,62 @@ def test_it_begins_from_a_model(speech: str, place: Place, random_model: Path) -
     assert stage.model.flow.config.num_codes == 3**8
     first, last = learn(stage, 2)
     assert first.keys() == last.keys() == {"flow", "mu"}
+
+
+def rough(stage: FlowStage) -> None:
+    """Make a flow without training one whose velocity depends on everything."""
+    for parameter in stage.model.flow.parameters():
+        parameter.data += 0.2 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
+    stage.model.flow.eval()
+
+
+def test_a_walk_is_the_one_that_the_teacher_takes(stage: FlowStage) -> None:
+    """From noise, in one step of the learner: noise plus its velocity is what the teacher renders in four steps."""
+    rough(stage)
+    batch = stage.batch([replace(stage.items(0)[0], is_prompted=False, is_told=True, time=0.0, block=0)])
+    num = int(batch.lengths[0])
+    noise = Seeded(torch.zeros(1, dtype=torch.int64), FLOW_STREAM, 80)(torch.zeros(1, dtype=torch.int64), 2 * num)
+    batch.noise[..., : 2 * num] = noise
+    flow = stage.model.flow
+    with torch.no_grad():
+        options = flow.options(steps=4, guidance=0.5, truncation=None)
+        state = flow.init_state(1, speaker=flow.speaker(batch.voices), options=options, capacity=num)
+        made, _ = flow(batch.codes[:, :num], state, True)
+    walk = Walk(teacher="", steps=4, guidance=0.5, into=1)
+    found = noise + walked(stage.model, batch, walk)[..., : 2 * num]
+    assert (found - made).abs().max() < 1e-3
+    two, halves = replace(walk, into=2), batch
+    for time in two.times:
+        halves = halves._replace(time=torch.tensor([time]))
+        ahead = walked(stage.model, halves, two)
+        end = 1.0 if time else two.times[1]
+        reached = halves.noisy + (end - time) * ahead
+        halves = halves._replace(noise=reached, mel=reached)  # so that x(t) is where this step has led
+    assert (halves.noisy[..., : 2 * num] - made).abs().max() < 1e-3
+
+
+def test_a_walk_is_learned(speech: str, place: Place) -> None:
+    """The learner comes nearer to a frozen teacher, at the times where its steps begin and with everything told."""
+    teacher = made(speech, place)
+    rough(teacher)
+    folder = place.runs / "taught"
+    folder.mkdir()
+    run = Run(name="taught", stage="antiphon.train.codec.flow:stage", options=teacher.options, steps=1)
+    (folder / "run.json").write_text(run.to_json())
+    write_weights(folder, {f"flow.{name}": tensor for name, tensor in teacher.model.flow.state_dict().items()})
+    walk = Walk(teacher="taught", steps=4, guidance=0.5, into=2)
+    stage = made(speech, place, walk=walk, untold=0.0)
+    items = [item for step in range(20) for item in stage.items(step)]
+    assert {item.time for item in items} == set(walk.times) and all(item.is_told for item in items)
+    before = [tensor.clone() for tensor in stage.teacher.state_dict().values()] if stage.teacher else []
+    first, last = learn(stage, 30)
+    assert last["flow"] < 0.8 * first["flow"], (first, last)
+    assert stage.teacher is not None and before
+    assert all(torch.equal(a, b) for a, b in zip(before, stage.teacher.state_dict().values(), strict=True))
+
+
+def test_walks_that_cannot_be_learned(speech: str, place: Place) -> None:
+    with pytest.raises(ConfigError, match="must be a multiple"):
+        Walk(teacher="taught", steps=5, into=2)
+    with pytest.raises(ConfigError, match="everything told; set it to 0"):
+        made(speech, place, walk=Walk(teacher="taught"))

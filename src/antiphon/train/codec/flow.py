@@ -10,13 +10,15 @@ are learned: in some steps time is cut into blocks as it will be when the sound 
 beyond its block. And so guidance has something to steer away from: now and then codes, voice and prompt are not told.
 
     x(t) = (1 - t) noise + t mel          the network says, of x(t), which way mel - noise lies
+
+With a `walk` the way is not the mel's but another flow's (`antiphon.train.codec.walk`), to speak in fewer steps.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +34,7 @@ from antiphon.train.codec import speaker, tokenizer
 from antiphon.train.codec.draw import fitted, frames_of, generator, num_codes, padded, seeds, split
 from antiphon.train.codec.parts import below, filled, finished, initial, voice_sizes
 from antiphon.train.codec.tokenizer import MEL_MEAN, MEL_SPREAD, warped
+from antiphon.train.codec.walk import Walk, walked
 from antiphon.train.features import HEARD, SPOKEN, Array, Clip, by_voice, codes_by, voice_by
 from antiphon.train.pack import bucket
 from antiphon.train.prepare import with_shards
@@ -66,10 +69,15 @@ class FlowTraining:
     tilt: float = 0.0  # and brighter or darker by up to so much at both ends of the log-mel
     prompted: float = 0.75  # share of the pairs whose first clip is told
     untold: float = 0.2  # share that is told nothing
+    walk: Walk | None = None  # whose velocity is learned instead of the mel's; everything is told then
     mu_weight: float = 0.2  # of the conformer's own guess at the mel
     eval_steps: tuple[int, ...] = (4, 10)  # Euler steps at which the mel's error is measured
     num_held_out: int = 16
     keep_features: bool = True
+
+    def __post_init__(self) -> None:
+        if self.walk is not None and self.untold:
+            raise ConfigError(f"untold is {self.untold:g}, and a walk is learned with everything told; set it to 0.")
 
     def smoke(self) -> "FlowTraining":
         """Everything once, quickly."""
@@ -108,6 +116,12 @@ class Batch(NamedTuple):
     prompts: Int[Tensor, " b"]  # 0 where no prompt is told
     block: Int[Tensor, ""]  # the same for all; 0 is none
 
+    @property
+    def noisy(self) -> Float[Tensor, "b f t2"]:
+        """x(t)."""
+        at = self.time[:, None, None]
+        return (1 - at) * self.noise + at * self.mel
+
 
 class FlowTrainee(nn.Module):
     """The flow, called as a whole."""
@@ -118,15 +132,18 @@ class FlowTrainee(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Float[Tensor, "b f t2"], Float[Tensor, "b f t2"]]:
         """The velocity at each pair's time, and the conformer's guess at the mel."""
+        (mu, voice, cond), how = self.told(batch)
+        told = batch.told[:, None]
+        heard = (mu * told[..., None], voice * told, cond * told[..., None])
+        v = self.flow.velocity(batch.noisy, batch.time, *heard, **how)
+        return v.float(), mu.float()
+
+    def told(self, batch: Batch) -> tuple[list[Tensor], dict[str, Any]]:
+        """What codes, voice and prompt tell the velocity network [b f t2, b f, b f t2], and lengths and block."""
         how = {"num_real": batch.lengths, "block": int(batch.block) or None, "prompt_len": batch.prompts}
         mu = self.flow.mu(batch.codes, **how)  # type: ignore[arg-type]
-        at, told = batch.time[:, None, None], batch.told[:, None]
-        noisy = (1 - at) * batch.noise + at * batch.mel
         known = time_mask(frames_of(1) * batch.prompts, batch.mel.shape[-1])[:, None]
-        cond, heard = batch.mel * known * told[..., None], mu * told[..., None]
-        voice = self.flow.speaker(batch.voices) * told
-        v = self.flow.velocity(noisy, batch.time, heard, voice, cond, **how)  # type: ignore[arg-type]
-        return v.float(), mu.float()
+        return [mu, self.flow.speaker(batch.voices), batch.mel * known], how
 
 
 class FlowStage(Stage):
@@ -147,6 +164,7 @@ class FlowStage(Stage):
         flow = initial("flow", options.init, lambda: new_flow(options.sizes))
         self._check(flow.config, tokens.config.num_codes)
         self.model: FlowTrainee = FlowTrainee(flow).to(self.device)
+        self.teacher = None if options.walk is None else self._teacher(options.walk.teacher, place)
         self.weights = {"flow": 1.0, "mu": options.mu_weight}
 
     def _check(self, sizes: FlowConfig, found: int) -> None:
@@ -163,6 +181,12 @@ class FlowStage(Stage):
                 f"the speech tokenizer {self.options.tokenizer} has {found} codes and the flow {sizes.num_codes};"
                 " set options.sizes.num_codes."
             )
+
+    def _teacher(self, source: str, place: Place) -> FlowTrainee:
+        """The flow that is learned from, frozen. Raises ConfigError if it reads other codes or voices."""
+        flow = trained(source, place.runs)
+        self._check(flow.config, self.tokens.config.num_codes)
+        return FlowTrainee(flow).to(self.device).eval().requires_grad_(False)
 
     def turns(self) -> Sequence[Turn]:
         """One: all of it."""
@@ -183,13 +207,20 @@ class FlowStage(Stage):
                 size=size,
                 is_prompted=bool(rng.random() < options.prompted),
                 is_told=bool(rng.random() >= options.untold),
-                time=1 - math.cos(float(rng.random()) * math.pi / 2),
+                time=self._time(float(rng.random())),
                 block=block,
                 seed=seed,
                 bend=self._bend(seed),
             )
             for (prompt, target), seed in zip(drawn, seeds(rng, num), strict=True)
         ]
+
+    def _time(self, chance: float) -> float:
+        """Denser at the start; with a walk, where one of its steps begins."""
+        if self.options.walk is None:
+            return 1 - math.cos(chance * math.pi / 2)
+        times = self.options.walk.times
+        return times[int(chance * len(times))]
 
     def _pair(self, rng: np.random.Generator) -> tuple[Clip, Clip]:
         """A clip, and before it another of its voice."""
@@ -264,10 +295,12 @@ class FlowStage(Stage):
         }
 
     def losses(self, batch: Batch, turn: str, step: int) -> Losses:
-        """How far the velocity is from mel - noise outside the prompts, and the conformer's guess from the mel."""
+        """How far the velocity is from mel - noise, or the teacher's, outside the prompts; the guess from the mel."""
         v, mu = self.model(batch)
+        walk = self.options.walk
+        way = batch.mel - batch.noise if self.teacher is None or walk is None else walked(self.teacher, batch, walk)
         real, known = (time_mask(frames_of(1) * n, v.shape[-1]) for n in (batch.lengths, batch.prompts))  # b t2
-        apart = (v - (batch.mel - batch.noise)).square().mean(1) / MEL_SPREAD**2
+        apart = (v - way).square().mean(1) / MEL_SPREAD**2
         guess = (mu - batch.mel).abs().mean(1) / MEL_SPREAD
         return {"flow": apart[real & ~known].sum(), "mu": guess[real].sum()}
 
