@@ -100,9 +100,8 @@ def many_voices(voice: str) -> FlowTraining:
         speaker=voice,
         sizes=GUIDED,
         lr=5e-4,
-        even=0.9,
-        warp=0.45,
-        tilt=0.25,
+        even=0.5,
+        twins=(("corpus/voices", "corpus/twins"),),
     )
 
 

@@ -3,9 +3,10 @@
 The voice of nano has read most of what the flow learns from; of this alone it would learn that there is one. Here its
 fifteen others read much, and hundreds of made speakers a little, in both languages, so that a prompt tells something;
 and recorded ones, nano's own among them, bent far beyond what anybody is, so that no way of speaking is one voice's.
+Whatever they read, nano's own voice reads in a set `twins`: its codes are those that will be spoken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,11 +15,11 @@ from antiphon.data import world
 from antiphon.data.engines.protocol import Controls
 from antiphon.data.skills import phrases, replying, voices
 from antiphon.data.skills.exchange import Language, Who
-from antiphon.data.store import Row, has_shard, write_shard
+from antiphon.data.store import Row, has_shard, read_index, write_shard
 from antiphon.data.synth import Samples
 from antiphon.rates import SPOKEN_HZ
 
-NAME = "voices"
+NAME, TWINS = "voices", "twins"
 MANDARIN = "cmn"
 TRACTS, TILT = (0.75, 1.35), 12.0  # of the bent
 CHINESE = 0.3  # share of the readings of those who speak both languages
@@ -40,12 +41,14 @@ SMALL = Crowd(preset_texts=1, strangers=2, bent=1, texts=2)
 
 
 def make(corpus: Path, crowd: Crowd) -> None:
-    """Make what is missing of the set."""
+    """Make what is missing of both sets."""
     readers = list(_readers(crowd))
     for number, first in enumerate(range(0, len(readers), crowd.shard)):
         if not has_shard(corpus / NAME, number):
             rng = Random(f"{crowd.seed} voices {number}")
             write_shard(corpus / NAME, number, _read(rng, readers[first : first + crowd.shard]), SPOKEN_HZ)
+        if not has_shard(corpus / TWINS, number):
+            write_shard(corpus / TWINS, number, _said(read_index(corpus / NAME, number)), SPOKEN_HZ)
 
 
 def _readers(crowd: Crowd) -> Iterator[tuple[str, dict[Language, voices.Sung], int]]:
@@ -72,6 +75,18 @@ def _read(rng: Random, readers: list[tuple[str, dict[Language, voices.Sung], int
         for _ in range(count):
             language: Language = "zh" if rng.random() < CHINESE and "zh" in spoken else "en"
             wanted.append(replying.Saying(_text(rng, language), language, "plain", name, spoken[language]))
+    yield from _spoken(wanted)
+
+
+def _said(rows: Iterable[Row]) -> Iterator[tuple[Row, Samples]]:
+    """The same by nano's own voice."""
+    own = voices.presets()[voices.OWN]
+    yield from _spoken(
+        [replying.Saying(row["text"], row["language"], "plain", voices.OWN, own[row["language"]]) for row in rows]
+    )
+
+
+def _spoken(wanted: Sequence[replying.Saying]) -> Iterator[tuple[Row, Samples]]:
     for saying, speech in zip(wanted, replying.speak(wanted, SPOKEN_HZ), strict=True):
         yield {"text": saying.text, "voice": saying.name, "language": saying.language}, speech.audio
 

@@ -24,6 +24,8 @@ def test_everybody_reads_more_than_once(tmp_path: Path) -> None:
     assert set(read) == (set(voices.presets()) - {voices.OWN}) | strangers
     assert {read["rms"], read["stranger-0"]} == {2, 3}
     assert {row["language"] for row in rows} == {"en", "zh"} and {row["rate"] for row in rows} == {24_000}
+    twins = [row for n in shard_numbers(tmp_path / many_voices.TWINS) for row in read_index(tmp_path / "twins", n)]
+    assert [(row["text"], row["voice"]) for row in twins] == [(row["text"], voices.OWN) for row in rows]
     first = (folder / "00000.jsonl").stat().st_mtime_ns
     (folder / "00001.jsonl").unlink()
     many_voices.make(tmp_path, crowd)

@@ -27,11 +27,13 @@ def data_folder(place: Place, folder: str, prepare: str, small: bool) -> Path:
 
 
 def with_shards(options: O, place: Place) -> O:
-    """Options whose `data` and `held_out` are folders: each was a name in the recipe's data folder, or a path."""
+    """Options whose `data`, `held_out` and `twins` are folders: each was a name in the data folder, or a path."""
     given: Any = options
     root = data_folder(place, "", given.prepare, given.small)
     names = {field: getattr(given, field) for field in ("data", "held_out")}
-    found = {field: tuple(str(_there(root, name)) for name in some) for field, some in names.items()}
+    found: dict[str, Any] = {field: tuple(str(_there(root, name)) for name in some) for field, some in names.items()}
+    if twins := getattr(given, "twins", ()):
+        found["twins"] = tuple(tuple(str(_there(root, name)) for name in pair) for pair in twins)
     return replace(given, **found)  # type: ignore[no-any-return]
 
 

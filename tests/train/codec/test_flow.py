@@ -86,20 +86,6 @@ def test_voices_that_have_read_little_are_drawn_as_often(stage: FlowStage) -> No
     assert share(0.0) < 0.25 and 0.4 < share(1.0) < 0.6
 
 
-def test_codes_of_a_bent_clip_are_others_of_the_same_mel(speech: str, place: Place) -> None:
-    """What is said is bent for each pair anew, the mel that is wanted of it is not; the prompt is as it is."""
-    plain, bent = made(speech, place), made(speech, place, warp=0.3, tilt=0.25)
-    assert {item.bend for item in plain.items(0)} == {(0.0, 0.0)}
-    items = bent.items(0)
-    assert len({item.bend for item in items}) == len(items) > 1 and bent.items(0) == items
-    assert all(abs(item.bend[0]) <= 0.3 and abs(item.bend[1]) <= 0.25 for item in items)
-    one, other = plain.batch(items[:1]), bent.batch([replace(items[0], bend=(0.0, 0.0))])
-    assert not torch.equal(one.codes, other.codes)
-    assert torch.equal(one.mel, other.mel) and one.lengths.tolist() == other.lengths.tolist()
-    before = len(plain.rows(items[0].prompt, items[0].size // 2)[0])
-    assert torch.equal(one.codes[:, :before], other.codes[:, :before])
-
-
 def test_a_prompt_is_told_and_not_learned(stage: FlowStage) -> None:
     item = replace(stage.items(0)[0], is_prompted=True)
     told, bare = (stage.batch([replace(item, is_prompted=is_prompted)]) for is_prompted in (True, False))

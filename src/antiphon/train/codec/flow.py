@@ -4,10 +4,10 @@
     the flow     |- its mel told -|------------- learned -------------|      three times of four; else all is learned
 
 So voices are cloned: what is told of the voice is the first clip's vector and its mel. Codes tell of it too, and a flow
-that may take it from there does so; to take voices on, the second clip's codes are made of it bent, as by a vocal tract
-that is longer or shorter and of another tilt (`warp`, `tilt`), and only the first clip tells whose it is. So streams
-are learned: in some steps time is cut into blocks as it will be when the sound is wanted early, and nothing hears
-beyond its block. And so guidance has something to steer away from: now and then codes, voice and prompt are not told.
+that may take it from there does so; to take voices on, the second clip's codes are those of its twin
+(`antiphon.train.codec.twins`), and only the first clip tells whose it is to be. So streams are learned: in some steps
+time is cut into blocks as it will be when the sound is wanted early, and nothing hears beyond its block. And so
+guidance has something to steer away from: now and then codes, voice and prompt are not told.
 
     x(t) = (1 - t) noise + t mel          the network says, of x(t), which way mel - noise lies
 
@@ -33,15 +33,15 @@ from antiphon.runtime.speech import CHUNK, FIRST_CHUNK, GROWING
 from antiphon.train.codec import speaker, tokenizer
 from antiphon.train.codec.draw import fitted, frames_of, generator, num_codes, padded, seeds, split
 from antiphon.train.codec.parts import below, filled, finished, initial, voice_sizes
-from antiphon.train.codec.tokenizer import MEL_MEAN, MEL_SPREAD, warped
+from antiphon.train.codec.tokenizer import MEL_MEAN, MEL_SPREAD
+from antiphon.train.codec.twins import Twins
 from antiphon.train.codec.walk import Walk, walked
-from antiphon.train.features import HEARD, SPOKEN, Array, Clip, by_voice, codes_by, voice_by
+from antiphon.train.features import SPOKEN, Clip, by_voice, codes_by, voice_by
 from antiphon.train.pack import bucket
 from antiphon.train.prepare import with_shards
 from antiphon.train.run import Run
 from antiphon.train.stage import Group, Losses, Place, Stage, Turn
 
-BEND = 1  # beside the seed of a pair's noise
 TRIES = 16  # pairs that are drawn to find one of a step's length
 Rows = tuple[Int[Tensor, " t"], Float[Tensor, "t2 f"]]  # codes, and their mel
 
@@ -65,8 +65,7 @@ class FlowTraining:
     longest: int = 512  # codes of a pair; the rest of the second clip is cut off
     blocks: tuple[int, ...] = (0, 0, CHUNK, CHUNK, FIRST_CHUNK, GROWING[-1])  # codes; one for each step, 0 is none
     even: float = 0.0  # share of the pairs for which a voice is drawn first, each as likely: else a clip, of whomever
-    warp: float = 0.0  # what a second clip's codes are made of: of a tract longer or shorter by up to this share,
-    tilt: float = 0.0  # and brighter or darker by up to so much at both ends of the log-mel
+    twins: tuple[tuple[str, str], ...] = ()  # folders, and where the same is said by the voice that codes are of
     prompted: float = 0.75  # share of the pairs whose first clip is told
     untold: float = 0.2  # share that is told nothing
     walk: Walk | None = None  # whose velocity is learned instead of the mel's; everything is told then
@@ -96,7 +95,6 @@ class Pair:
     time: float
     block: int
     seed: int  # of the noise
-    bend: tuple[float, float] = (0.0, 0.0)  # of the second clip before its codes are made: warp and tilt
 
     @property
     def id(self) -> str:
@@ -157,17 +155,18 @@ class FlowStage(Stage):
         self.held = held[:: max(1, len(held) // options.num_held_out)][: options.num_held_out]
         self.of_voice = by_voice(self.clips)
         self.voices = list(self.of_voice.values())
+        self.twins = Twins(self.corpus, options.twins)
         tokens = tokenizer.trained(options.tokenizer, place.runs)
-        self.tokens, self.codes = tokens, codes_by(tokens)
+        self.num_codes, self.codes = tokens.config.num_codes, codes_by(tokens)
         self.voice = voice_by(speaker.graph(options.speaker, place.folder, place.runs))
         torch.manual_seed(seed)
         flow = initial("flow", options.init, lambda: new_flow(options.sizes))
-        self._check(flow.config, tokens.config.num_codes)
+        self._check(flow.config)
         self.model: FlowTrainee = FlowTrainee(flow).to(self.device)
         self.teacher = None if options.walk is None else self._teacher(options.walk.teacher, place)
         self.weights = {"flow": 1.0, "mu": options.mu_weight}
 
-    def _check(self, sizes: FlowConfig, found: int) -> None:
+    def _check(self, sizes: FlowConfig) -> None:
         """Raise ConfigError if tokenizer, speaker net and flow do not belong together."""
         clip = self.clips[0]
         dim = self.corpus.feature(clip, self.voice).shape[-1]
@@ -176,16 +175,16 @@ class FlowStage(Stage):
                 f"the speaker net {self.options.speaker} gives vectors of {dim} numbers and the flow reads "
                 f"{sizes.speaker_dim}; set options.sizes.speaker_dim."
             )
-        if found != sizes.num_codes:
+        if self.num_codes != sizes.num_codes:
             raise ConfigError(
-                f"the speech tokenizer {self.options.tokenizer} has {found} codes and the flow {sizes.num_codes};"
-                " set options.sizes.num_codes."
+                f"the speech tokenizer {self.options.tokenizer} has {self.num_codes} codes and the flow"
+                f" {sizes.num_codes}; set options.sizes.num_codes."
             )
 
     def _teacher(self, source: str, place: Place) -> FlowTrainee:
         """The flow that is learned from, frozen. Raises ConfigError if it reads other codes or voices."""
         flow = trained(source, place.runs)
-        self._check(flow.config, self.tokens.config.num_codes)
+        self._check(flow.config)
         return FlowTrainee(flow).to(self.device).eval().requires_grad_(False)
 
     def turns(self) -> Sequence[Turn]:
@@ -210,7 +209,6 @@ class FlowStage(Stage):
                 time=self._time(float(rng.random())),
                 block=block,
                 seed=seed,
-                bend=self._bend(seed),
             )
             for (prompt, target), seed in zip(drawn, seeds(rng, num), strict=True)
         ]
@@ -239,25 +237,13 @@ class FlowStage(Stage):
             drawn.append(self._pair(rng))
         return max(drawn, key=lambda pair: min(_length(pair), size))
 
-    def _bend(self, seed: int) -> tuple[float, float]:
-        rng, options = generator(seed, BEND), self.options
-        return float(rng.uniform(-options.warp, options.warp)), float(rng.uniform(-options.tilt, options.tilt))
-
-    def rows(self, clip: Clip, longest: int, bend: tuple[float, float] = (0.0, 0.0)) -> Rows:
-        """Codes of a clip, or of it bent, and as many frames as they become (the last code may outlast the mel)."""
-        codes = self._codes(clip, *bend)[:longest].astype(np.int64)
-        mel = fitted(self.corpus.feature(clip, SPOKEN), frames_of(len(codes))).astype(np.float32)
+    def rows(self, clip: Clip, longest: int, *, learned: bool = False) -> Rows:
+        """Codes of a clip, or of its twin where it is to be learned, and as many frames as they become."""
+        twin = learned and self.twins.has(clip)
+        codes = self.twins.codes(clip, self.codes) if twin else self.corpus.feature(clip, self.codes)[:, 0]
+        codes = codes[:longest].astype(np.int64)
+        mel = fitted(self.corpus.feature(clip, SPOKEN), frames_of(len(codes))).astype(np.float32)  # it may end before
         return torch.from_numpy(codes), torch.from_numpy(mel)
-
-    def _codes(self, clip: Clip, warp: float, tilt: float) -> Array:
-        """What is said in a clip, as somebody else might have said it."""
-        if not warp and not tilt:
-            return self.corpus.feature(clip, self.codes)[:, 0]
-        heard = self.corpus.feature(clip, HEARD).astype(np.float32)
-        bent = warped(heard, warp) + np.linspace(-tilt, tilt, heard.shape[1], dtype=np.float32)
-        with torch.no_grad():
-            found: Array = self.tokens.encode(torch.from_numpy(bent.astype(np.float32)).mT[None])[0].numpy()
-        return found
 
     def voice_of(self, clip: Clip) -> Float[Tensor, "1 d"]:
         """The vector of the clip's voice."""
@@ -268,7 +254,7 @@ class FlowStage(Stage):
         codes, mels, noises, prompts = [], [], [], []
         for item in items:
             before, shown = self.rows(item.prompt, item.size // 2)
-            after, wanted = self.rows(item.target, item.size - len(before), item.bend)
+            after, wanted = self.rows(item.target, item.size - len(before), learned=True)
             codes.append(torch.cat([before, after]).numpy())
             mels.append(torch.cat([shown, wanted]).numpy())
             noises.append(generator(item.seed).standard_normal(mels[-1].shape, dtype=np.float32))
