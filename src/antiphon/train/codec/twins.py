@@ -67,7 +67,7 @@ def _place(clip: Clip) -> tuple[Path, int, int]:
 
 
 def _shapes(bands: Array) -> Array:
-    """What is said in each step [t2, c], whoever says it, of bands [t, b]: its first cosines, evenly spread."""
+    """What is said in each step [t2, c], whoever says it, of bands [t, b]: its first cosines, each over its spread."""
     whole = len(bands) // PER_STEP * PER_STEP
     means = bands[:whole].astype(np.float32).reshape(-1, PER_STEP, bands.shape[1]).mean(1)
     bins = np.arange(bands.shape[1]) + 0.5
@@ -90,13 +90,14 @@ def laid_over(one: Array, other: Array) -> Array:
         i = np.arange(max(1, diagonal - s), min(t, diagonal - 1) + 1)
         j = diagonal - i
         step = apart[i - 1, j - 1]
-        aside = np.minimum(cost[i - 1, j], cost[i, j - 1]) + STRAY * step
-        cost[i, j] = np.minimum(cost[i - 1, j - 1] + step, aside)
+        around = np.minimum(cost[i - 1, j], cost[i, j - 1]) + STRAY * step
+        cost[i, j] = np.minimum(cost[i - 1, j - 1] + step, around)
     path = np.zeros(t, dtype=np.int64)
     here = (t, s)
     while here[0]:
         row, column = here
         path[row - 1] = column - 1
-        before = ((row - 1, column - 1), (row - 1, column), (row, column - 1))
-        here = min(before, key=lambda pair: float(cost[pair]))
+        aside = (STRAY - 1) * float(apart[row - 1, column - 1])
+        before = {(row - 1, column - 1): 0.0, (row - 1, column): aside, (row, column - 1): aside}
+        here = min(before, key=lambda pair: float(cost[pair]) + before[pair])
     return path
