@@ -100,7 +100,7 @@ def many_voices(voice: str) -> FlowTraining:
         speaker=voice,
         sizes=GUIDED,
         lr=5e-4,
-        even=0.5,
+        even=0.7,
         twins=(("corpus/voices", "corpus/twins"),),
     )
 
