@@ -28,6 +28,7 @@ PREPARE = "recipes.nano.data:prepare"
 VOICE, UNHEARD = ("corpus/target",), ("corpus/target_dev", "corpus/skills-dev-slots/spoken")
 VOICES = (*VOICE, "corpus/skills-0/spoken")
 MANNERS = f"corpus/skills-{skills.MANNERS}/spoken"  # whispered, sad and so on
+EVERYBODY = (*VOICES, "corpus/voices", MANNERS)
 GAN = Optimizer(betas=(0.8, 0.99), decay=0.0)
 GUIDED = replace(sizes.FLOW, num_steps=4, guidance=0.7)  # what is then distilled into fewer steps and no guidance
 JUDGES = DiscriminatorSizes(periods=(2, 3, 5), period_width=8, windows=(512, 1024), window_width=8)
@@ -93,7 +94,7 @@ def voices(voice: str) -> Run:
 def many_voices(voice: str) -> FlowTraining:
     """What the flow learns of whoever is told."""
     return FlowTraining(
-        data=(*VOICES, "corpus/voices", MANNERS),
+        data=EVERYBODY,
         held_out=UNHEARD,
         prepare=PREPARE,
         tokenizer="tokenizer",
@@ -117,15 +118,17 @@ def distilled(voice: str) -> Run:
 
 
 def vocoder(begin: str | None) -> Run:
-    """A mel to a wave, by spectra alone."""
-    options = VocoderTraining(data=VOICES, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48)
+    """A mel to a wave, by spectra alone; of one voice it would learn to sing everybody's mel in that voice."""
+    options = VocoderTraining(
+        data=EVERYBODY, held_out=UNHEARD, prepare=PREPARE, init=begin, sizes=sizes.HIFT, frames=48
+    )
     return stage("vocoder", "vocoder", options, 3000, GAN, seed=4, dtype="auto", schedule=Schedule(warm_up=300))
 
 
 def polish(begin: str | None) -> Run:
     """The same against discriminators: what spectra do not tell."""
     options = VocoderTraining(
-        data=VOICES,
+        data=EVERYBODY,
         held_out=UNHEARD,
         prepare=PREPARE,
         init=begin,
