@@ -149,7 +149,11 @@ async def talked(talk: Talk, stage: Stage) -> dict[str, Any]:
 
 
 async def spoken_over(talk: Talk, stage: Stage) -> dict[str, Any]:
-    """Another one, with an empty context: its first reply is spoken over."""
+    """Another one: it is greeted in its context, and the first reply to what is said is spoken over.
+
+    A pipeline that begins without a context sends all that was said, in words, when it has one: in the midst of this.
+    """
+    await talk.end(0)
     return {"cut": await talk.cut(stage.sound("capital"), stage.sound("japan"))}
 
 
@@ -167,13 +171,14 @@ async def in_pipeline(
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.ensure_future(runner.run())
-    if written:
-        await worker.queue_frame(LLMRunFrame())
+    await worker.queue_frame(LLMRunFrame())
     await until("the pipeline", lambda: bool(talk.frames))
-    async with talk.microphone:
-        report = await act(talk, stage)
-    await runner.cancel()
-    await running
+    try:
+        async with talk.microphone:
+            report = await act(talk, stage)
+    finally:  # a pipeline outlives the loop that it runs in
+        await runner.cancel()
+        await running
     return report | {"errors": [frame.error for frame in talk.of(ErrorFrame)]}
 
 
@@ -181,7 +186,7 @@ async def drive(stage: Stage) -> dict[str, Any]:
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     first = await in_pipeline(stage, ["my name is david."], talked)
-    second = await in_pipeline(stage, [], spoken_over)
+    second = await in_pipeline(stage, ["hello."], spoken_over)
     return first | second | {"errors": first["errors"] + second["errors"]}
 
 
