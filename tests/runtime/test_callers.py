@@ -61,7 +61,7 @@ def test_a_first_sound_is_made_of_its_steps(nano: Path) -> None:
     found = measure_first(load(nano), Audio.read(nano / "question.wav"), streams=2, repeats=1)
     steps = [found[f"{name}_ms"] for name in ("hear", "prompts", "open", "tokens", "chunk")]
     assert all(ms > 0 for ms in steps) and sum(steps) <= found["whole_ms"] + 0.1
-    assert found["prompt_steps"] > 5 and found["token_steps"] >= 16  # 4 places a step; 13 codes and their words
+    assert found["prompt_steps"] > 2 and found["token_steps"] >= 16  # ten places a step; 13 codes and their words
 
 
 @pytest.mark.slow

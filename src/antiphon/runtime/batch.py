@@ -30,6 +30,7 @@ from antiphon.runtime.share import share
 from antiphon.runtime.sizes import SMALLEST, sizes_of
 from antiphon.runtime.slots import Slots
 
+OF_A_PROMPT = 8  # positions that a step can read while everybody speaks
 RECENT = 0.1  # how far one step moves what steps take of late
 
 
@@ -53,9 +54,8 @@ class Bucket:
 
 
 def bucket_for(streams: int, *, deterministic: bool = True) -> Bucket:
-    """The sizes for so many replies at once: half as many places again, so that prompts are read while others speak."""
-    places = max(streams + streams // 2, 4)
-    return Bucket(streams=streams, places=places, slots=2 * streams, deterministic=deterministic)
+    """The sizes for so many replies at once, and places for a prompt: a row more costs little beside a step more."""
+    return Bucket(streams=streams, places=streams + OF_A_PROMPT, slots=2 * streams, deterministic=deterministic)
 
 
 @dataclass(eq=False)
